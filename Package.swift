@@ -1,0 +1,189 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Imports go down, never sideways (Sources/App/Rollcall.docc/Architecture.md). The manifest states that graph once,
+// and Tests/Gates/imports holds every `import` to it.
+
+extension [SwiftSetting] {
+    /// What every target of ours is compiled with.
+    static var strict: [SwiftSetting] {
+        [
+            .enableUpcomingFeature("ExistentialAny"),
+            .enableUpcomingFeature("InternalImportsByDefault"),
+            .enableUpcomingFeature("MemberImportVisibility"),
+            .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            .strictMemorySafety(),
+            .treatAllWarnings(as: .error),
+            .swiftLanguageMode(.v6),
+        ]
+    }
+}
+
+extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let configuration = product(name: "Configuration", package: "swift-configuration")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let hummingbirdTesting = product(name: "HummingbirdTesting", package: "hummingbird")
+    static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
+    static let instrumentation = product(name: "Instrumentation", package: "swift-distributed-tracing")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let metrics = product(name: "Metrics", package: "swift-metrics")
+    static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
+    static let mustache = product(name: "Mustache", package: "swift-mustache")
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+    static let nioHTTPTypesHTTP1 = product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
+    static let systemPackage = product(name: "SystemPackage", package: "swift-system")
+    static let tracing = product(name: "Tracing", package: "swift-distributed-tracing")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let yams = product(name: "Yams", package: "Yams")
+
+    /// What a door may use besides Edge.
+    static let edgeKit: [Target.Dependency] = [
+        "Storage", "Domain", "Filter", "Transparency", .hummingbird, .httpTypes, .nioCore, .logging, .metrics, .tracing,
+    ]
+}
+
+extension Target {
+    static func room(
+        _ name: String,
+        uses dependencies: [Target.Dependency] = [],
+        path: String? = nil,
+        exclude: [String] = [],
+        resources: [Resource]? = nil
+    ) -> Target {
+        .target(
+            name: name,
+            dependencies: dependencies,
+            path: path,
+            exclude: exclude,
+            resources: resources,
+            swiftSettings: .strict
+        )
+    }
+
+    /// A target that speaks one protocol to one kind of peer. No door imports a door.
+    static func door(
+        _ name: String,
+        uses more: [Target.Dependency] = [],
+        resources: [Resource]? = nil
+    ) -> Target {
+        room(name, uses: ["Edge"] + Target.Dependency.edgeKit + more, resources: resources)
+    }
+
+    /// A target that works on its own clock on top of Storage. No engine imports a door or an engine.
+    static func engine(_ name: String, uses more: [Target.Dependency] = []) -> Target {
+        room(
+            name,
+            uses: ["Storage", "Domain", "Filter", "Transparency", .logging, .metrics, .serviceLifecycle, .tracing]
+                + more
+        )
+    }
+
+    static func tests(_ name: String, uses dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+        .testTarget(
+            name: name + "Tests",
+            dependencies: dependencies,
+            exclude: exclude,
+            swiftSettings: .strict
+        )
+    }
+}
+
+let package = Package(
+    name: "rollcall",
+    platforms: [.macOS(.v26)],
+    products: [.executable(name: "rollcall", targets: ["rollcall"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // libpq, and Swift over it.
+        .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev", "libssl-dev"])]),
+        .room(
+            "Postgres",
+            uses: ["CLibpq", .crypto, .logging, .metrics, .serviceLifecycle, .subprocess, .systemPackage]
+        ),
+
+        // Pure rooms.
+        .room("Filter"),
+        .room("Transparency", uses: [.crypto]),
+        .room(
+            "Domain",
+            uses: ["Filter", "Transparency", .crypto, .yams],
+            resources: [.embedInCode("Profiles"), .embedInCode("Mappings")]
+        ),
+
+        // The only SQL.
+        .room("Migrations", path: "migrations", resources: [.embedInCode("0001_x.sql")]),
+        .room(
+            "Storage",
+            uses: [
+                "Postgres", "Domain", "Filter", "Transparency", "Migrations", .crypto, .logging, .metrics,
+                .serviceLifecycle, .tracing,
+            ]
+        ),
+
+        // What every HTTP door shares, and the doors.
+        .room(
+            "Edge",
+            uses: Target.Dependency.edgeKit + [
+                .coreMetrics, .hummingbirdCore, .hummingbirdTLS, .instrumentation, .mustache, .nioHTTPTypes,
+                .nioHTTPTypesHTTP1, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .crypto,
+            ]
+        ),
+        .door("Webhooks"),
+        .door("OAuth", uses: [.mustache]),
+        .door("API"),
+
+        // Outgoing connections, and the engines.
+        .room("Outbound", uses: [.asyncHTTPClient, .nioCore, .nioPosix, .logging, .httpTypes]),
+        .engine("Provisioning"),
+        .engine("AuditLog"),
+
+        // Composition, and the program.
+        .room(
+            "App",
+            uses: [
+                "Postgres", "Domain", "Filter", "Transparency", "Storage", "Edge", "Webhooks", "OAuth", "API",
+                "Outbound", "Provisioning", "AuditLog", .configuration, .crypto, .httpTypes, .hummingbird,
+                .hummingbirdCore, .hummingbirdTLS, .logging, .metrics, .coreMetrics, .nioCore, .nioPosix, .nioSSL,
+                .serviceLifecycle, .subprocess, .systemPackage, .tracing, .instrumentation, .unixSignals,
+            ],
+            exclude: ["Rollcall.docc"]
+        ),
+        .executableTarget(
+            name: "rollcall",
+            dependencies: [
+                "App", "Domain", "Transparency", "Outbound", "Storage", "Postgres", .argumentParser, .configuration,
+                .crypto, .httpTypes, .logging, .serviceLifecycle, .systemPackage,
+            ],
+            swiftSettings: .strict
+        ),
+    ]
+)

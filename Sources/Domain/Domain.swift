@@ -1,0 +1,1 @@
+let probe = PackageResources.standard_webhooks_yaml
