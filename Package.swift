@@ -185,5 +185,8 @@ let package = Package(
             ],
             swiftSettings: .strict
         ),
+
+        // Tests.
+        .tests("Domain", uses: ["Domain"]),
     ]
 )
