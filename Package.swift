@@ -19,6 +19,16 @@ extension [SwiftSetting] {
     }
 }
 
+extension [Resource] {
+    /// The files of migrations/, embedded in the program.
+    static var migrations: [Resource] {
+        [
+            "0001_organizations", "0002_people_and_users", "0003_sources", "0004_deliveries_and_events",
+            "0005_integrations_and_grants", "0006_tokens", "0007_audit", "0008_crossings", "0009_idempotency",
+        ].map { .embedInCode("\($0).sql") }
+    }
+}
+
 extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -140,7 +150,7 @@ let package = Package(
         ),
 
         // The only SQL.
-        .room("Migrations", path: "migrations", resources: [.embedInCode("0001_x.sql")]),
+        .room("Migrations", path: "migrations", resources: .migrations),
         .room(
             "Storage",
             uses: [

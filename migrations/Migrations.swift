@@ -1,1 +1,29 @@
-// m
+// The product's migrations, embedded in the program: upward only, one purpose a file, never edited once released.
+// A new file is added to `all` and to this target's resources in Package.swift; Tests/Gates/migrations compares both
+// with the directory.
+
+/// One migration, as its file stands in this directory.
+package struct EmbeddedMigration: Sendable {
+    /// File name without its ending: `0001_organizations`.
+    package let name: String
+    /// UTF-8 text of the file.
+    package let sql: [UInt8]
+}
+
+/// Every migration, in the order in which they are applied.
+package enum Migrations {
+    package static let all: [EmbeddedMigration] = [
+        EmbeddedMigration(name: "0001_organizations", sql: PackageResources._0001_organizations_sql),
+        EmbeddedMigration(name: "0002_people_and_users", sql: PackageResources._0002_people_and_users_sql),
+        EmbeddedMigration(name: "0003_sources", sql: PackageResources._0003_sources_sql),
+        EmbeddedMigration(name: "0004_deliveries_and_events", sql: PackageResources._0004_deliveries_and_events_sql),
+        EmbeddedMigration(
+            name: "0005_integrations_and_grants",
+            sql: PackageResources._0005_integrations_and_grants_sql
+        ),
+        EmbeddedMigration(name: "0006_tokens", sql: PackageResources._0006_tokens_sql),
+        EmbeddedMigration(name: "0007_audit", sql: PackageResources._0007_audit_sql),
+        EmbeddedMigration(name: "0008_crossings", sql: PackageResources._0008_crossings_sql),
+        EmbeddedMigration(name: "0009_idempotency", sql: PackageResources._0009_idempotency_sql),
+    ]
+}

@@ -1,0 +1,117 @@
+-- The few steps that cross organizations, as the owner: which organization is this, and what is next to do. They return
+-- ids and just what the check needs. Everything else names its organization first.
+
+-- The source behind a hook's path.
+CREATE FUNCTION source_of_hook(hook uuid)
+RETURNS TABLE (organization_id uuid, slug text, profile text, mapping text, time_zone text, user_id uuid, status text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT s.organization_id, s.slug, s.profile, s.mapping, s.time_zone, s.user_id, s.status
+    FROM sources s WHERE s.id = hook
+$$;
+
+-- Everything that decides whether a presented token is good now.
+CREATE FUNCTION token_of_digest(presented bytea)
+RETURNS TABLE (
+    organization_id uuid, token_id uuid, kind text, scopes text[], audience text, issued_at timestamptz,
+    expires_at timestamptz, revoked boolean,
+    user_id uuid, user_kind text, user_role text, username text, user_active boolean, user_epoch_matches boolean,
+    person_id uuid, integration_id uuid, integration_scopes text[], integration_active boolean,
+    grant_id uuid, client_name text, grant_status text, grant_scopes text[], grant_epoch_matches boolean,
+    grant_expires_at timestamptz, ip_allow_list text[], workspace_id uuid, checked_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT t.organization_id, t.id, t.kind, t.scopes, t.audience, t.issued_at, t.expires_at, t.revoked_at IS NOT NULL,
+        u.id, u.kind, u.role, u.username, u.status = 'active', u.epoch = t.user_epoch, u.person_id,
+        i.id, i.scopes, i.status = 'active',
+        g.id, g.client_name, g.status, g.scopes, g.epoch = t.grant_epoch, g.expires_at, g.ip_allow_list,
+        g.workspace_id, clock_timestamp()
+    FROM tokens t
+    JOIN users u ON (u.organization_id, u.id) = (t.organization_id, t.user_id)
+    LEFT JOIN grants g ON (g.organization_id, g.id) = (t.organization_id, t.grant_id)
+    LEFT JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
+    WHERE t.digest = presented
+$$;
+
+-- The grant that an OAuth client id names, with what the check of its secret needs.
+CREATE FUNCTION grant_of_client(client uuid)
+RETURNS TABLE (
+    organization_id uuid, user_id uuid, user_kind text, user_role text, username text, user_active boolean,
+    user_epoch bigint, person_id uuid, integration_id uuid, integration_scopes text[], integration_active boolean,
+    client_name text, status text, scopes text[], epoch bigint, expires_at timestamptz, ip_allow_list text[],
+    workspace_id uuid, secret_digest bytea, checked_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT g.organization_id, u.id, u.kind, u.role, u.username, u.status = 'active', u.epoch, u.person_id,
+        i.id, i.scopes, i.status = 'active',
+        g.client_name, g.status, g.scopes, g.epoch, g.expires_at, g.ip_allow_list, g.workspace_id, g.secret_digest,
+        clock_timestamp()
+    FROM grants g
+    JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
+    LEFT JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
+    WHERE g.id = client
+$$;
+
+-- The organization of a claim link.
+CREATE FUNCTION organization_of_claim_link(presented bytea) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT l.organization_id FROM claim_links l WHERE l.digest = presented
+$$;
+
+-- Deliveries of one organization that are not mapped yet, locked until the transaction ends; other workers skip them.
+CREATE FUNCTION next_deliveries(most integer) RETURNS TABLE (organization_id uuid, id uuid)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT d.organization_id, d.id FROM deliveries d
+    WHERE d.status = 'accepted' AND d.organization_id = (
+        SELECT first.organization_id FROM deliveries first
+        WHERE first.status = 'accepted' ORDER BY first.sequence FOR UPDATE SKIP LOCKED LIMIT 1)
+    ORDER BY d.sequence FOR UPDATE SKIP LOCKED LIMIT most
+$$;
+
+-- Persons of one organization with something to do now, locked until the transaction ends; other workers skip them.
+CREATE FUNCTION next_lanes(now timestamptz, most integer)
+RETURNS TABLE (organization_id uuid, source_id uuid, external_id text)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT l.organization_id, l.source_id, l.external_id FROM lanes l
+    WHERE l.ready_at <= now AND l.organization_id = (
+        SELECT first.organization_id FROM lanes first
+        WHERE first.ready_at <= now ORDER BY first.ready_at FOR UPDATE SKIP LOCKED LIMIT 1)
+    ORDER BY l.ready_at FOR UPDATE SKIP LOCKED LIMIT most
+$$;
+
+-- How much waits, and since when; for metrics, readiness and doctor.
+CREATE FUNCTION work_waiting()
+RETURNS TABLE (deliveries bigint, events bigint, oldest_due timestamptz, dead bigint, entries_pending bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT (SELECT count(*) FROM deliveries WHERE status = 'accepted'),
+        (SELECT count(*) FROM events WHERE status = 'pending'),
+        least((SELECT min(stored_at) FROM deliveries WHERE status = 'accepted'),
+            (SELECT min(ready_at) FROM lanes WHERE ready_at IS NOT NULL)),
+        (SELECT count(*) FROM events WHERE status = 'dead'),
+        (SELECT count(*) FROM audit_pending)
+$$;
+
+-- Closed minutes of refusals, of one organization, taken to be told in one entry each.
+CREATE FUNCTION next_refusals(before timestamptz) RETURNS TABLE (organization_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT DISTINCT r.organization_id FROM refusal_tallies r WHERE r.minute < before
+$$;
+
+-- Recovery on the machine itself names an organization by its slug.
+CREATE FUNCTION organization_of_slug(wanted text) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT o.id FROM organizations o WHERE o.slug = wanted
+$$;
+
+DO $$
+DECLARE
+    crossing regprocedure;
+BEGIN
+    FOR crossing IN
+        SELECT oid::regprocedure FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace AND proname IN ('source_of_hook', 'token_of_digest',
+            'grant_of_client', 'organization_of_claim_link', 'next_deliveries', 'next_lanes', 'work_waiting',
+            'next_refusals', 'organization_of_slug')
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', crossing);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rollcall_service', crossing);
+    END LOOP;
+END
+$$;
