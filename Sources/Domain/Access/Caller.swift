@@ -1,0 +1,131 @@
+/// Who is calling, once proved: never made from what a request merely says.
+package struct Caller: Sendable, Hashable {
+    package let organization: OrganizationID
+    package let user: UserID
+    package let kind: UserKind
+    package let role: Role
+    package let username: String
+    /// The person whose account it is, or on whose behalf the integration user exists.
+    package let person: PersonID?
+    package let integration: IntegrationID?
+    package let grant: GrantID?
+    package let clientName: String?
+    /// The workspace that the grant is attributed to; nil for a member, whose reach is the organization.
+    package let workspace: WorkspaceID?
+    package let credential: Credential
+    /// What this call may do: token ∩ grant ∩ integration's ceiling ∩ the account's own permissions.
+    package let scopes: ScopeSet
+    package let tokenIssuedAt: Timestamp
+    package let tokenExpiresAt: Timestamp
+
+    /// What was presented, without the secret.
+    package struct Credential: Sendable, Hashable {
+        package let token: TokenID
+        /// First 8 hexadecimal digits of the stored digest: enough to name it in a leaf, useless to forge it.
+        package let digestPrefix: String
+
+        package init(token: TokenID, digestPrefix: String) {
+            self.token = token
+            self.digestPrefix = digestPrefix
+        }
+    }
+}
+
+/// Everything that decides whether a token is good, as one look-up returned it.
+package struct TokenFacts: Sendable {
+    package var caller: Caller
+    package var isRevoked: Bool
+    package var isUserActive: Bool
+    package var matchesUserEpoch: Bool
+    /// nil for a personal token, which has no grant.
+    package var grant: GrantFacts?
+    /// nil where the user belongs to no integration.
+    package var isIntegrationActive: Bool?
+    package var checkedAt: Timestamp
+
+    package struct GrantFacts: Sendable {
+        package var status: GrantStatus
+        package var matchesEpoch: Bool
+        package var expiresAt: Timestamp
+        /// nil: unrestricted. Never empty.
+        package var ipAllowList: [NetworkRange]?
+
+        package init(
+            status: GrantStatus,
+            matchesEpoch: Bool,
+            expiresAt: Timestamp,
+            ipAllowList: [NetworkRange]?
+        ) {
+            self.status = status
+            self.matchesEpoch = matchesEpoch
+            self.expiresAt = expiresAt
+            self.ipAllowList = ipAllowList
+        }
+    }
+
+    package init(
+        caller: Caller,
+        isRevoked: Bool,
+        isUserActive: Bool,
+        matchesUserEpoch: Bool,
+        grant: GrantFacts?,
+        isIntegrationActive: Bool?,
+        checkedAt: Timestamp
+    ) {
+        self.caller = caller
+        self.isRevoked = isRevoked
+        self.isUserActive = isUserActive
+        self.matchesUserEpoch = matchesUserEpoch
+        self.grant = grant
+        self.isIntegrationActive = isIntegrationActive
+        self.checkedAt = checkedAt
+    }
+
+    /// The first reason to refuse, or nil. An address that could not be told is in no allow-list.
+    ///
+    /// The order is from the user outward, so that an audit entry of a leaver's call says that the user is gone rather
+    /// than that some token ran out.
+    package func refusal(from address: IPAddress?) -> AccessRefusal? {
+        if !isUserActive { return .userDeactivated }
+        if !matchesUserEpoch { return .superseded }
+        if let refusal = grant.flatMap({ Self.refusal(of: $0, at: checkedAt, from: address) }) { return refusal }
+        if isIntegrationActive == false { return .integrationDisabled }
+        if isRevoked { return .tokenRevoked }
+        if caller.tokenExpiresAt <= checkedAt { return .tokenExpired }
+        return nil
+    }
+
+    /// What of the grant alone is asked at issue as well as at use.
+    package static func refusal(
+        of grant: GrantFacts,
+        at now: Timestamp,
+        from address: IPAddress?
+    ) -> AccessRefusal? {
+        if grant.status == .ended { return .grantEnded }
+        if grant.status == .suspended { return .grantSuspended }
+        if !grant.matchesEpoch { return .superseded }
+        if grant.expiresAt <= now { return .grantExpired }
+        guard let allowed = grant.ipAllowList else { return nil }
+        guard let address, allowed.contains(where: { $0.contains(address) }) else { return .addressNotAllowed }
+        return nil
+    }
+}
+
+/// Why a call of a known caller is refused. Raw values stand in audit entries and never change.
+package enum AccessRefusal: String, Error, Sendable, CaseIterable {
+    case userDeactivated = "user_deactivated"
+    /// An epoch moved on since the token was issued: killed, regenerated or deactivated meanwhile.
+    case superseded = "superseded"
+    case grantEnded = "grant_ended"
+    case grantSuspended = "grant_suspended"
+    case grantExpired = "grant_expired"
+    case addressNotAllowed = "address_not_allowed"
+    case integrationDisabled = "integration_disabled"
+    case tokenRevoked = "token_revoked"
+    case tokenExpired = "token_expired"
+    case scopeMissing = "scope_missing"
+    case notFound = "not_found"
+    case wrongSecret = "wrong_secret"
+    case invalid = "invalid"
+    case conflict = "conflict"
+}

@@ -1,0 +1,44 @@
+/// What an account itself may do, whatever a token of it says.
+package enum Role: String, Sendable, CaseIterable {
+    /// Operates the organization.
+    case securityAdmin = "security_admin"
+    /// Reads everything, changes nothing.
+    case auditor
+    /// A person's own account.
+    case member
+    /// Acts for an integration; its grant and the integration's ceiling bound it.
+    case integration
+    /// A source's changes are attributed to it; it never signs in.
+    case source
+
+    package var permissions: ScopeSet {
+        switch self {
+        case .securityAdmin, .integration: .all
+        case .auditor:
+            ScopeSet([
+                .peopleRead, .usersRead, .integrationsRead, .grantsRead, .sourcesRead, .eventsRead, .auditRead,
+            ])
+        case .member: ScopeSet([.peopleReadSelf])
+        case .source: .none
+        }
+    }
+}
+
+/// Whether an account is a human's or acts for something.
+package enum UserKind: String, Sendable {
+    case member
+    case integration
+}
+
+/// Whether an account may act.
+package enum UserStatus: String, Sendable {
+    case active
+    case deactivated
+}
+
+/// A grant's life. `ended` is final.
+package enum GrantStatus: String, Sendable {
+    case active
+    case suspended
+    case ended
+}

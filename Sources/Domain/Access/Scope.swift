@@ -1,0 +1,89 @@
+/// What a call may do: `resource:action`, or one word for a whole door (`mcp`).
+package struct Scope: Hashable, Comparable, Sendable, LosslessStringConvertible {
+    package let description: String
+
+    /// RFC 6749 3.3 `scope-token`, narrowed to lower-case letters, digits and `:._-`, at most 64 characters.
+    package init?(_ description: String) {
+        let allowed = description.utf8.allSatisfy { character in
+            (97...122).contains(character) || (48...57).contains(character) || ":._-".utf8.contains(character)
+        }
+        guard allowed, (1...64).contains(description.utf8.count) else { return nil }
+        self.description = description
+    }
+
+    private init(builtIn description: String) { self.description = description }
+
+    package static func < (one: Scope, other: Scope) -> Bool { one.description < other.description }
+
+    /// People of the grant's workspace.
+    package static let peopleRead = Scope(builtIn: "people:read")
+    /// The person for whom the user exists.
+    package static let peopleReadSelf = Scope(builtIn: "people:read.self")
+    package static let usersRead = Scope(builtIn: "users:read")
+    package static let usersWrite = Scope(builtIn: "users:write")
+    package static let integrationsRead = Scope(builtIn: "integrations:read")
+    package static let integrationsWrite = Scope(builtIn: "integrations:write")
+    package static let grantsRead = Scope(builtIn: "grants:read")
+    package static let grantsWrite = Scope(builtIn: "grants:write")
+    package static let sourcesRead = Scope(builtIn: "sources:read")
+    package static let sourcesWrite = Scope(builtIn: "sources:write")
+    package static let eventsRead = Scope(builtIn: "events:read")
+    package static let eventsWrite = Scope(builtIn: "events:write")
+    package static let auditRead = Scope(builtIn: "audit:read")
+    package static let auditAppend = Scope(builtIn: "audit:append")
+    package static let tokensIntrospect = Scope(builtIn: "tokens:introspect")
+    package static let mcp = Scope(builtIn: "mcp")
+    package static let scim = Scope(builtIn: "scim")
+
+    /// The built-in catalogue with what each scope opens, as `/v1/scopes` and the consent of an admin show it.
+    package static let catalogue: [(scope: Scope, opens: String)] = [
+        (.peopleRead, "Read the people of the grant's workspace"),
+        (.peopleReadSelf, "Read the person for whom the user exists"),
+        (.usersRead, "Read users"),
+        (.usersWrite, "Create and deactivate users"),
+        (.integrationsRead, "Read integrations and workspaces"),
+        (.integrationsWrite, "Create and change integrations"),
+        (.grantsRead, "Read grants, never their secrets"),
+        (.grantsWrite, "Create, change, suspend and end grants, and make claim links"),
+        (.sourcesRead, "Read sources, never their keys"),
+        (.sourcesWrite, "Create and change sources and their keys"),
+        (.eventsRead, "Read deliveries and events"),
+        (.eventsWrite, "Retry events"),
+        (.auditRead, "Read the audit log"),
+        (.auditAppend, "Append entries to the audit log"),
+        (.tokensIntrospect, "Ask whether a token of the organization is good"),
+        (.mcp, "Use the MCP endpoint"),
+        (.scim, "Use the SCIM endpoint"),
+    ]
+}
+
+/// A set of scopes in a stable order.
+package struct ScopeSet: Hashable, Sendable {
+    /// Without repetition, in ascending order.
+    package let scopes: [Scope]
+
+    package init(_ scopes: some Sequence<Scope>) {
+        self.scopes = Set(scopes).sorted()
+    }
+
+    /// RFC 6749 3.3: names parted by single spaces. Refuses an empty list and names that are no scopes.
+    package init?(parsing text: String) {
+        let names = text.split(separator: " ", omittingEmptySubsequences: false)
+        let scopes = names.compactMap { Scope(String($0)) }
+        guard !scopes.isEmpty, scopes.count == names.count else { return nil }
+        self.init(scopes)
+    }
+
+    package static let all = ScopeSet(Scope.catalogue.map(\.scope))
+    package static let none = ScopeSet([])
+
+    package var isEmpty: Bool { scopes.isEmpty }
+    package var names: [String] { scopes.map(\.description) }
+    /// As RFC 6749 3.3 writes a list.
+    package var joined: String { names.joined(separator: " ") }
+
+    package func contains(_ scope: Scope) -> Bool { scopes.contains(scope) }
+    package func isSubset(of other: ScopeSet) -> Bool { scopes.allSatisfy(other.contains) }
+    package func intersection(_ other: ScopeSet) -> ScopeSet { ScopeSet(scopes.filter(other.contains)) }
+    package func subtracting(_ other: ScopeSet) -> ScopeSet { ScopeSet(scopes.filter { !other.contains($0) }) }
+}
