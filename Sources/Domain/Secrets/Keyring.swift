@@ -1,5 +1,5 @@
-import Crypto
-package import Foundation
+package import Crypto
+import Foundation
 
 /// The keys that nothing in the database can be read or forged without. Kept in a file of its own (`KEYRING_FILE`).
 ///
@@ -100,13 +100,17 @@ package struct Keyring: Sendable {
     ///
     /// Layout: version 1, length of the key's id, the id, then the data key wrapped by the keyring's key and the
     /// content under the data key, both AES-256-GCM as nonce, ciphertext and tag, both bound to `place` and the header.
-    package func seal(_ plain: [UInt8], for place: SealedPlace, using randomness: some Randomness) -> [UInt8] {
+    package func seal(
+        _ plain: [UInt8],
+        for place: SealedPlace,
+        using randomness: some Randomness
+    ) throws(KeyringError) -> [UInt8] {
         let key = keys[0]
         let header = [UInt8(1), UInt8(key.id.utf8.count)] + key.id.utf8
         let bound = header + place.bytes
-        let dataKey = SymmetricKey(data: randomness.bytes(32))
-        let wrapped = Self.gcm(dataKey.withUnsafeBytes { unsafe Array($0) }, key(.wrap), bound, randomness)
-        return header + wrapped + Self.gcm(plain, dataKey, bound, randomness)
+        let dataKeyBytes = randomness.bytes(32)
+        let wrapped = try Self.gcm(dataKeyBytes, key(.wrap), bound, randomness)
+        return header + wrapped + (try Self.gcm(plain, SymmetricKey(data: dataKeyBytes), bound, randomness))
     }
 
     /// Refuses what was sealed for another place, was changed, or names a key that the ring does not have.
@@ -126,13 +130,14 @@ package struct Keyring: Sendable {
         _ key: SymmetricKey,
         _ bound: [UInt8],
         _ randomness: some Randomness
-    ) -> [UInt8] {
-        // swift-format-ignore: NeverUseForceTry
-        // A 12-byte nonce and a 32-byte key are the only things that GCM's sealing checks.
-        let nonce = try! AES.GCM.Nonce(data: randomness.bytes(12))
-        // swift-format-ignore: NeverUseForceTry
-        let box = try! AES.GCM.seal(plain, using: key, nonce: nonce, authenticating: bound)
-        return Array(nonce) + box.ciphertext + box.tag
+    ) throws(KeyringError) -> [UInt8] {
+        do {
+            let nonce = try AES.GCM.Nonce(data: randomness.bytes(12))
+            let box = try AES.GCM.seal(plain, using: key, nonce: nonce, authenticating: bound)
+            return Array(nonce) + box.ciphertext + box.tag
+        } catch {
+            throw .malformed
+        }
     }
 
     private static func ungcm(

@@ -1,0 +1,63 @@
+/// What was done or tried. Raw values stand in leaves and in auditors' queries and never change their meaning.
+package enum ActionCode: String, Sendable, CaseIterable {
+    case organizationCreated = "organization.created"
+    case organizationRead = "organization.read"
+
+    case deliveryAccepted = "delivery.accepted"
+    /// Summary of a minute's refused deliveries of a source, by reason.
+    case deliveryRefused = "delivery.refused"
+    case deliveryUnmapped = "delivery.unmapped"
+    case deliveryRead = "delivery.read"
+
+    case eventSettled = "event.settled"
+    case eventDead = "event.dead"
+    case eventRetried = "event.retried"
+    case eventRead = "event.read"
+
+    case personCreated = "person.created"
+    case personUpdated = "person.updated"
+    /// The person's access ended: left, revoked or deleted at the source; `after.status` says which.
+    case personEnded = "person.ended"
+    case personReturned = "person.returned"
+    case personRead = "person.read"
+
+    case userCreated = "user.created"
+    case userDeactivated = "user.deactivated"
+    case userRead = "user.read"
+
+    case integrationCreated = "integration.created"
+    case integrationUpdated = "integration.updated"
+    case integrationRead = "integration.read"
+
+    case workspaceCreated = "workspace.created"
+    case workspaceRead = "workspace.read"
+    case scopeRead = "scope.read"
+
+    case grantCreated = "grant.created"
+    case grantUpdated = "grant.updated"
+    case grantSuspended = "grant.suspended"
+    case grantResumed = "grant.resumed"
+    case grantEnded = "grant.ended"
+    case grantRead = "grant.read"
+    case claimLinkCreated = "claim_link.created"
+    case claimLinkEnded = "claim_link.ended"
+    case secretClaimed = "grant.secret_claimed"
+
+    case tokenIssued = "token.issued"
+    case tokenRevoked = "token.revoked"
+    case tokenIntrospected = "token.introspected"
+
+    case sourceCreated = "source.created"
+    case sourceUpdated = "source.updated"
+    case sourceKeyAdded = "source.key_added"
+    case sourceKeyRemoved = "source.key_removed"
+    case sourceRead = "source.read"
+
+    case auditRead = "audit.read"
+}
+
+/// Whether it happened.
+package enum AuditOutcome: String, Sendable {
+    case done
+    case refused
+}
