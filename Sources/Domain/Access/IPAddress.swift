@@ -83,10 +83,12 @@ extension IPAddress: LosslessStringConvertible {
         if let bits = ipv4 {
             return Self.octets(of: UInt64(bits), count: 4).map { String($0) }.joined(separator: ".")
         }
-        let groups = (0..<8).map { index in
-            UInt16(truncatingIfNeeded: (index < 4 ? high : low) >> UInt64((3 - index % 4) * 16))
+        let groups = (0..<8).map { (index: Int) -> UInt16 in
+            let word = index < 4 ? high : low
+            let shift = (3 - index % 4) * 16
+            return UInt16(truncatingIfNeeded: word >> shift)
         }
-        let text = groups.map { String($0, radix: 16) }
+        let text: [String] = groups.map { String($0, radix: 16) }
         guard let zeros = Self.longestZeroRun(in: groups) else { return text.joined(separator: ":") }
         return text[..<zeros.lowerBound].joined(separator: ":") + "::"
             + text[zeros.upperBound...].joined(separator: ":")

@@ -44,7 +44,7 @@ package struct JSONFilterSubject: FilterSubject {
         case .number(let number): number.double.map(FilterOperand.number)
         case .string(let text): .string(text)
         case .object(let object): .complex(JSONFilterSubject(object))
-        case .array: nil // SCIM has no arrays of arrays (RFC 7643 2.4).
+        case .array: nil  // SCIM has no arrays of arrays (RFC 7643 2.4).
         }
     }
 }

@@ -36,7 +36,13 @@ package struct Plan: Sendable {
             custodian: UserID,
             integration: ProvisionedIntegration
         )
-        case createGrant(GrantID, user: UserID, for: PersonID, integration: ProvisionedIntegration, expiresAt: Timestamp)
+        case createGrant(
+            GrantID,
+            user: UserID,
+            for: PersonID,
+            integration: ProvisionedIntegration,
+            expiresAt: Timestamp
+        )
         case updateGrant(PersonState.KnownGrant, for: PersonID, integration: ProvisionedIntegration)
         /// Increments the user's epoch and ends its grants and claim links.
         case deactivateUser(PersonState.KnownUser, for: PersonID, because: EndReason)
