@@ -172,7 +172,10 @@ let package = Package(
         .door("API"),
 
         // Outgoing connections, and the engines.
-        .room("Outbound", uses: [.asyncHTTPClient, .nioCore, .nioPosix, .logging, .httpTypes]),
+        .room(
+            "Outbound",
+            uses: ["Domain", .asyncHTTPClient, .httpTypes, .nioCore, .nioHTTP1, .nioPosix, .nioSSL]
+        ),
         .engine("Provisioning"),
         .engine("AuditLog"),
 
@@ -198,5 +201,7 @@ let package = Package(
 
         // Tests.
         .tests("Domain", uses: ["Domain"]),
+
+        .tests("Outbound", uses: ["Outbound", "Domain", .httpTypes, .nioCore, .nioPosix]),
     ]
 )
