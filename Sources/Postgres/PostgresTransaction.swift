@@ -1,0 +1,95 @@
+import CLibpq
+
+/// A transaction while its closure runs; afterwards it refuses every use with `transactionEnded`.
+package final class PostgresTransaction: Sendable {
+    private let wire: Wire
+    private let lease: Int
+
+    /// A rollback that takes longer costs the connection.
+    private static let rollbackDeadline = Duration.seconds(5)
+
+    init(wire: Wire, lease: Int) {
+        self.wire = wire
+        self.lease = lease
+    }
+
+    /// Executes one statement.
+    package func query(_ statement: SQL) async throws(PostgresError) -> PostgresRows {
+        try await pipeline([statement])[0]
+    }
+
+    /// Executes `statements` in one flight; the first error ends it, and the transaction can then only be rolled back
+    /// (to a savepoint).
+    package func pipeline(_ statements: [SQL]) async throws(PostgresError) -> [PostgresRows] {
+        if statements.isEmpty { return [] }
+        let flight = Flight(statements, lease: lease, isAutocommit: false)
+        return try await wire.fly(flight).results.get().map(PostgresRows.init)
+    }
+
+    /// Runs `body` so that its statements can be undone alone: when it throws, they are, and the transaction goes on.
+    package func savepoint<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        _ = try await query("SAVEPOINT s")
+        do {
+            let value = try await body()
+            _ = try await query("RELEASE SAVEPOINT s")
+            return value
+        } catch {
+            let undo: [SQL] = ["ROLLBACK TO SAVEPOINT s", "RELEASE SAVEPOINT s"]
+            let flight = Flight(undo, lease: lease, isAutocommit: false, deadline: Self.rollbackDeadline)
+            _ = try await wire.fly(flight, shielded: true).results.get()
+            throw error
+        }
+    }
+
+    // MARK: Begin and end
+
+    func begin(prelude: [SQL]) {
+        var opening: [SQL] = ["BEGIN"]
+        if case .unnamed = wire.configuration.statementMode,
+            let limits = wire.configuration.limits.statement(local: true)
+        {
+            opening.append(limits)
+        }
+        let lease = lease
+        let all = opening + prelude
+        wire.post { $0.setLease(lease, opening: all) }
+    }
+
+    func run<Value: Sendable>(
+        returningTo outer: Int,
+        _ body: (PostgresTransaction) async throws -> Value
+    ) async throws -> Value {
+        let value: Value
+        do {
+            value = try await body(self)
+        } catch {
+            await rollBack(returningTo: outer)
+            throw error
+        }
+        try await commit(returningTo: outer)
+        return value
+    }
+
+    private func commit(returningTo outer: Int) async throws(PostgresError) {
+        let flight = Flight(["COMMIT"], kind: .commit, lease: lease, nextLease: outer, isAutocommit: true)
+        // Not cancellable: a commit that was asked for is seen through.
+        let results = try await wire.fly(flight, shielded: true).results.get()
+        // The server answers a COMMIT of a failed transaction with a rollback.
+        if let tag = results.first?.commandTag, tag != "COMMIT" { throw .transactionAborted }
+    }
+
+    /// Never throws: a connection that cannot be rolled back is given up.
+    private func rollBack(returningTo outer: Int) async {
+        let flight = Flight(
+            ["ROLLBACK"],
+            kind: .rollback,
+            lease: lease,
+            nextLease: outer,
+            isAutocommit: false,
+            deadline: Self.rollbackDeadline
+        )
+        if case .failure = await wire.fly(flight, shielded: true).results {
+            await wire.lose("the transaction could not be rolled back")
+        }
+    }
+}

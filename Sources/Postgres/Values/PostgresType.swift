@@ -1,0 +1,62 @@
+/// A type of the server by its object id. Two values are equal when their ids are.
+package struct PostgresType: Hashable, Sendable {
+    package let oid: UInt32
+    /// Zero where there is none.
+    package let arrayOID: UInt32
+
+    package init(oid: UInt32, arrayOID: UInt32 = 0) {
+        self.oid = oid
+        self.arrayOID = arrayOID
+    }
+
+    package static func == (left: Self, right: Self) -> Bool { left.oid == right.oid }
+    package func hash(into hasher: inout Hasher) { hasher.combine(oid) }
+
+    /// The type of arrays of this one.
+    package var array: PostgresType { PostgresType(oid: arrayOID) }
+
+    /// Ids from here on belong to types that a database made for itself (enums, extensions' types).
+    static let firstUserOID: UInt32 = 16384
+}
+
+extension PostgresType {
+    package static let bool = PostgresType(oid: 16, arrayOID: 1000)
+    package static let bytea = PostgresType(oid: 17, arrayOID: 1001)
+    package static let char = PostgresType(oid: 18, arrayOID: 1002)
+    package static let name = PostgresType(oid: 19, arrayOID: 1003)
+    package static let int8 = PostgresType(oid: 20, arrayOID: 1016)
+    package static let int2 = PostgresType(oid: 21, arrayOID: 1005)
+    package static let int4 = PostgresType(oid: 23, arrayOID: 1007)
+    package static let text = PostgresType(oid: 25, arrayOID: 1009)
+    package static let oid = PostgresType(oid: 26, arrayOID: 1028)
+    package static let json = PostgresType(oid: 114, arrayOID: 199)
+    package static let float4 = PostgresType(oid: 700, arrayOID: 1021)
+    package static let float8 = PostgresType(oid: 701, arrayOID: 1022)
+    package static let unknown = PostgresType(oid: 705)
+    package static let bpchar = PostgresType(oid: 1042, arrayOID: 1014)
+    package static let varchar = PostgresType(oid: 1043, arrayOID: 1015)
+    package static let date = PostgresType(oid: 1082, arrayOID: 1182)
+    package static let timestamp = PostgresType(oid: 1114, arrayOID: 1115)
+    package static let timestamptz = PostgresType(oid: 1184, arrayOID: 1185)
+    package static let void = PostgresType(oid: 2278)
+    package static let uuid = PostgresType(oid: 2950, arrayOID: 2951)
+    package static let lsn = PostgresType(oid: 3220, arrayOID: 3221)
+    package static let jsonb = PostgresType(oid: 3802, arrayOID: 3807)
+    package static let xid8 = PostgresType(oid: 5069, arrayOID: 271)
+}
+
+extension PostgresType: CustomStringConvertible {
+    package var description: String {
+        let named: [(PostgresType, String)] = [
+            (.bool, "boolean"), (.bytea, "bytea"), (.char, "\"char\""), (.name, "name"), (.int8, "bigint"),
+            (.int2, "smallint"), (.int4, "integer"), (.text, "text"), (.oid, "oid"), (.json, "json"),
+            (.float4, "real"), (.float8, "double precision"), (.unknown, "unknown"), (.bpchar, "character"),
+            (.varchar, "character varying"), (.date, "date"), (.timestamp, "timestamp"),
+            (.timestamptz, "timestamptz"), (.void, "void"), (.uuid, "uuid"), (.lsn, "pg_lsn"), (.jsonb, "jsonb"),
+            (.xid8, "xid8"),
+        ]
+        if let found = named.first(where: { $0.0 == self }) { return found.1 }
+        if let found = named.first(where: { $0.0.arrayOID == oid }) { return found.1 + "[]" }
+        return "type \(oid)"
+    }
+}
