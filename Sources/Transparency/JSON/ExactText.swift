@@ -29,9 +29,12 @@ struct ExactText: Hashable {
     }
 
     static func same(_ left: String, _ right: String) -> Bool {
+        same(left, right.utf8Span.span)
+    }
+
+    static func same(_ left: String, _ right: Span<UInt8>) -> Bool {
+        guard left.utf8.count == right.count else { return false }
         let left = left.utf8Span.span
-        let right = right.utf8Span.span
-        guard left.count == right.count else { return false }
         var index = 0
         while index < left.count {
             guard left[index] == right[index] else { return false }

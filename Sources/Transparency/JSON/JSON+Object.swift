@@ -11,6 +11,9 @@ extension JSON {
         /// Up to so many members are searched one by one.
         private static let scanLimit = 12
 
+        /// Room made for the first member, so that most objects allocate once.
+        private static let firstCapacity = 6
+
         /// An object without members.
         package init() {}
 
@@ -66,6 +69,7 @@ extension JSON {
         }
 
         private mutating func add(_ key: String, _ value: JSON) {
+            if members.isEmpty { members.reserveCapacity(Self.firstCapacity) }
             places?[ExactText(key)] = members.count
             members.append((key, value))
             indexIfLarge()
@@ -81,16 +85,19 @@ extension JSON {
 
         private func place(of key: String) -> Int? {
             if let places { return places[ExactText(key)] }
-            return members.firstIndex { ExactText.same($0.key, key) }
+            let sought = key.utf8Span.span
+            return members.firstIndex { ExactText.same($0.key, sought) }
         }
     }
 }
 
 extension JSON.Object: Hashable {
+    /// Equal members in any order.
     package static func == (left: Self, right: Self) -> Bool {
         left.count == right.count && left.members.allSatisfy { right[$0.key] == $0.value }
     }
 
+    /// Agrees with `==`.
     package func hash(into hasher: inout Hasher) {
         // Order does not count in equality, so the members' hashes are joined by a sum, which has no order either.
         var sum = 0

@@ -140,10 +140,13 @@ extension JSON.Reader {
         }
         guard index - start <= limits.numberBytes else { throw Stop(reason: .numberTooLong, offset: start) }
         offset = index
-        var literal = ""
-        literal.reserveCapacity(index - start)
-        for place in start..<index { literal.unicodeScalars.append(Unicode.Scalar(bytes[place])) }
-        return JSON.Number(checkedLiteral: literal)
+        do {
+            let text = try UTF8Span(validating: bytes.extracting(start..<index))
+            return JSON.Number(checkedLiteral: String(copying: text))
+        } catch {
+            // Digits, signs, a point and an exponent are ASCII, so this cannot come to pass.
+            throw Stop(reason: .invalidUTF8, offset: start)
+        }
     }
 
     private func digits(_ bytes: Span<UInt8>, from start: Int) -> Int {

@@ -11,8 +11,8 @@ extension JSON {
     }
 
     /// The value as RFC 8785 writes it: equal values give equal bytes everywhere. Never rounds: a number is refused
-    /// unless its canonical text has exactly the same value, and integers beyond 2^53 are refused always; put them
-    /// into strings.
+    /// unless its canonical text has exactly the same value, and what would be written as an integer beyond 2^53 is refused
+    /// always; put it into a string.
     package func canonical() throws(CanonicalError) -> [UInt8] {
         var writer = Writer()
         try writer.canonical(self, depth: 0)
@@ -118,20 +118,18 @@ extension JSON: CustomStringConvertible {
 
 extension JSON.Number {
     /// Integers of greater magnitude are not the same number to every reader.
-    private static let largestInteger: UInt64 = 1 << 53
+    private static let largestInteger = 9_007_199_254_740_992.0
 
     /// The literal by RFC 8785 3.2.2.3, or a refusal.
     package func canonical() throws(JSON.CanonicalError) -> String {
-        if isInteger {
-            guard let value = int64, value.magnitude <= Self.largestInteger else {
-                throw .numberWouldChange(literal: literal)
-            }
-            return String(value)
-        }
         guard let value = double else { throw .numberWouldChange(literal: literal) }
         let text = ECMAScriptNumber.text(value)
         guard let exact = ECMAScriptNumber.Decimal(literal), exact == ECMAScriptNumber.Decimal(text) else {
             throw .numberWouldChange(literal: literal)
+        }
+        // What is written as an integer must also be read back as one, so the bound holds for `1e16` too.
+        if text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || ($0 >= 0x30 && $0 <= 0x39) }) {
+            guard value.magnitude <= Self.largestInteger else { throw .numberWouldChange(literal: literal) }
         }
         return text
     }

@@ -105,6 +105,7 @@ extension JSON {
 }
 
 extension JSON: Hashable {
+    /// By bytes and literals, see `JSON`.
     package static func == (left: JSON, right: JSON) -> Bool {
         switch (left, right) {
         case (.null, .null): true
@@ -117,6 +118,7 @@ extension JSON: Hashable {
         }
     }
 
+    /// Agrees with `==`.
     package func hash(into hasher: inout Hasher) {
         switch self {
         case .null:
@@ -139,11 +141,17 @@ extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expressibl
     ExpressibleByFloatLiteral, ExpressibleByStringInterpolation, ExpressibleByArrayLiteral,
     ExpressibleByDictionaryLiteral
 {
+    /// `null`.
     package init(nilLiteral: ()) { self = .null }
+    /// `true` or `false`.
     package init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// The literal's digits.
     package init(integerLiteral value: Int64) { self = .number(Number(value)) }
+    /// The shortest digits of the nearest double.
     package init(floatLiteral value: Double) { self = .number(Number(finite: value)) }
+    /// A string of that text.
     package init(stringLiteral value: String) { self = .string(value) }
+    /// An array of those elements.
     package init(arrayLiteral elements: JSON...) { self = .array(elements) }
 
     /// A name written twice keeps its first place and its last value.
