@@ -200,6 +200,8 @@ let package = Package(
         ),
 
         // Tests.
+        .tests("Filter", uses: ["Filter", "Transparency"]),
+        .tests("Transparency", uses: ["Transparency", .crypto]),
         .tests("Domain", uses: ["Domain"]),
 
         .tests("Outbound", uses: ["Outbound", "Domain", .httpTypes, .nioCore, .nioPosix]),

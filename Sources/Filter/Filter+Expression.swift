@@ -54,7 +54,8 @@ package struct AttributePath: Sendable {
     /// What follows the dot.
     package let subAttribute: String?
 
-    /// A path of parts that are well-formed names; only the parser is given text that might not be.
+    /// A path of parts that are well-formed names; only the parser is given text that might not be. An attribute cannot
+    /// be called `not` without a URN: a filter could not tell it from the operator.
     package init(uri: String? = nil, _ attribute: String, _ subAttribute: String? = nil) {
         self.uri = uri
         self.attribute = attribute
@@ -73,10 +74,12 @@ package struct AttributePath: Sendable {
 }
 
 extension AttributePath: Hashable {
+    /// Without regard to the case of ASCII letters.
     package static func == (left: Self, right: Self) -> Bool {
         sameName(left.description, right.description)
     }
 
+    /// Agrees with `==`.
     package func hash(into hasher: inout Hasher) {
         for byte in description.utf8 { hasher.combine(Self.lowercased(byte)) }
     }
