@@ -1,0 +1,100 @@
+import HTTPTypes
+import Outbound
+import Transparency
+
+/// Speaks to `/v1` of one server as the bearer of one token.
+struct APIClient: Sendable {
+    /// An answer, and the version that an update has to name.
+    struct Answer {
+        let body: JSON
+        let entityTag: String?
+    }
+
+    private let base: String
+    private let token: String
+    private let outbound = OutboundClient(policy: .operatorChosen)
+
+    init(base: String, token: String) {
+        self.base = base.hasSuffix("/") ? String(base.dropLast()) : base
+        self.token = token
+    }
+
+    func get(_ path: String, query: [(String, String?)] = []) async throws(CommandFailure) -> Answer {
+        try await send(.get, path, query: query)
+    }
+
+    func post(_ path: String, _ body: JSON? = nil) async throws(CommandFailure) -> Answer {
+        try await send(.post, path, body: body)
+    }
+
+    func delete(_ path: String) async throws(CommandFailure) -> Answer {
+        try await send(.delete, path)
+    }
+
+    /// Reads the thing first and changes it only as it was read: whoever changed it in between gets a conflict out of
+    /// this and not a lost change.
+    func patch(_ path: String, _ change: JSON) async throws(CommandFailure) -> Answer {
+        let current = try await get(path)
+        var headers = HTTPFields()
+        headers[.contentType] = "application/merge-patch+json"
+        headers[.ifMatch] = current.entityTag
+        return try await send(.patch, path, headers: headers, body: change)
+    }
+
+    private func send(
+        _ method: HTTPRequest.Method,
+        _ path: String,
+        query: [(String, String?)] = [],
+        headers: HTTPFields = [:],
+        body: JSON? = nil
+    ) async throws(CommandFailure) -> Answer {
+        var headers = headers
+        headers[.authorization] = "Bearer " + token
+        headers[.accept] = "application/json, application/problem+json"
+        headers[.userAgent] = "rollcall"
+        if body != nil, headers[.contentType] == nil { headers[.contentType] = "application/json" }
+        let written = query.compactMap { name, value in value.map { name + "=" + URLText.escaped($0) } }
+        let response: OutboundResponse
+        do throws(OutboundError) {
+            response = try await outbound.send(
+                OutboundRequest(
+                    method: method,
+                    url: base + path + (written.isEmpty ? "" : "?" + written.joined(separator: "&")),
+                    headers: headers,
+                    body: body?.bytes ?? []
+                )
+            )
+        } catch {
+            throw CommandFailure(error)
+        }
+        guard response.status.kind == .successful else { throw CommandFailure(response) }
+        return Answer(body: try read(response), entityTag: response.headers[.eTag])
+    }
+
+    private func read(_ response: OutboundResponse) throws(CommandFailure) -> JSON {
+        guard !response.body.isEmpty else { return .null }
+        do throws(JSON.ParseError) {
+            return try JSON.parse(response.body)
+        } catch {
+            throw CommandFailure(.failure, "the server's answer is not JSON; is --url right?")
+        }
+    }
+}
+
+enum URLText {
+    /// One segment of a path or one value of a query: everything but RFC 3986's unreserved characters is escaped.
+    static func escaped(_ text: String) -> String {
+        var escaped = ""
+        for byte in text.utf8 {
+            let scalar = Unicode.Scalar(byte)
+            let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+            if isPlain || "-._~".unicodeScalars.contains(scalar) {
+                escaped.unicodeScalars.append(scalar)
+            } else {
+                let digits = String(byte, radix: 16, uppercase: true)
+                escaped += "%" + (digits.utf8.count == 1 ? "0" : "") + digits
+            }
+        }
+        return escaped
+    }
+}

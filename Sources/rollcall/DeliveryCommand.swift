@@ -1,0 +1,43 @@
+import ArgumentParser
+import Transparency
+
+struct DeliveryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delivery",
+        abstract: "What HR systems posted, with the verdict on each signature.",
+        subcommands: [List.self, Get.self]
+    )
+
+    static let columns = [
+        Column("ID", "id"), Column("RECEIVED", "received_at"), Column("SOURCE", "source"), Column("VERDICT", "verdict"),
+        Column("SIGNED ID", "signed_id"), Column("EVENTS", "event_count", "events"),
+    ]
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List deliveries.",
+            discussion: """
+                EXAMPLES
+                  rollcall delivery list
+                  rollcall delivery list --filter 'verdict eq "refused"' -o jsonl
+                """
+        )
+        @Option(help: ArgumentHelp("SCIM filter over the JSON names.", valueName: "filter")) var filter: String?
+        @OptionGroup var page: PageOptions
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            try await Listing(path: "/v1/deliveries", query: [("filter", filter)], columns: columns).print(client, page)
+        }
+    }
+
+    struct Get: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a delivery.")
+        @Argument(help: "Id of the delivery.") var id: String
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            try await client.printOne("/v1/deliveries/" + URLText.escaped(id), columns: columns)
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import ArgumentParser
+import Transparency
+
+struct SourceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "source",
+        abstract: "HR systems that post webhooks.",
+        subcommands: [List.self, Get.self, Create.self, Update.self, AddKey.self]
+    )
+
+    static let columns = [
+        Column("ID", "id"), Column("SLUG", "slug"), Column("PROFILE", "profile"), Column("MAPPING", "mapping"),
+        Column("STATUS", "status"), Column("URL", "url"),
+    ]
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List sources.")
+        @Option(help: ArgumentHelp("SCIM filter over the JSON names.", valueName: "filter")) var filter: String?
+        @OptionGroup var page: PageOptions
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            try await Listing(path: "/v1/sources", query: [("filter", filter)], columns: columns).print(client, page)
+        }
+    }
+
+    struct Get: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a source.")
+        @Argument(help: "Id of the source.") var id: String
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            try await client.printOne("/v1/sources/" + URLText.escaped(id), columns: columns)
+        }
+    }
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Connect an HR system.",
+            discussion: """
+                Prints the URL to enter at the sender. The signing key is read from a file, whose only line is the \
+                secret as the sender shows it.
+
+                EXAMPLES
+                  rollcall source create --slug hr --key-file whsec.txt --time-zone Europe/Berlin
+                  rollcall source create --slug hr --body source.json
+                """
+        )
+        @Option(help: "Name for display, unique in the organization.") var slug: String?
+        @Option(help: "Signing profile. (default: standard-webhooks)") var profile: String?
+        @Option(help: "Attribute mapping. (default: canonical)") var mapping: String?
+        @Option(help: ArgumentHelp("For dates without a zone, such as Europe/Berlin.", valueName: "zone")) var timeZone:
+            String?
+        @Option(help: ArgumentHelp("File with a signing secret. May be given again.", valueName: "file")) var keyFile:
+            [String] = []
+        @OptionGroup var body: BodyOptions
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            let keys = try keyFile.map { JSON.object(["secret": .string(try TextInput.secret(from: $0))]) }
+            let isFromFile = body.body != nil
+            let source = try body.object([
+                ("slug", .text(slug)), ("profile", .text(profile ?? (isFromFile ? nil : "standard-webhooks"))),
+                ("mapping", .text(mapping ?? (isFromFile ? nil : "canonical"))), ("time_zone", .text(timeZone)),
+                ("keys", keys.isEmpty ? nil : .array(keys)),
+            ])
+            try client.output.writer.write(
+                await client.connection.client().post("/v1/sources", source).body,
+                columns: columns
+            )
+        }
+    }
+
+    struct Update: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change a source.",
+            discussion: """
+                EXAMPLES
+                  rollcall source update src_01… --time-zone Europe/Berlin
+                  echo '{"slug": "hr-emea"}' | rollcall source update src_01… --body -
+                """
+        )
+        @Argument(help: "Id of the source.") var id: String
+        @Option(help: "Name for display, unique in the organization.") var slug: String?
+        @Option(help: "Attribute mapping.") var mapping: String?
+        @Option(help: ArgumentHelp("For dates without a zone, such as Europe/Berlin.", valueName: "zone")) var timeZone:
+            String?
+        @OptionGroup var body: BodyOptions
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            let change = try body.change([
+                ("slug", .text(slug)), ("mapping", .text(mapping)), ("time_zone", .text(timeZone)),
+            ])
+            let path = "/v1/sources/" + URLText.escaped(id)
+            try client.output.writer.write(await client.connection.client().patch(path, change).body, columns: columns)
+        }
+    }
+
+    struct AddKey: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add a signing key beside those that are there.",
+            discussion: """
+                Both keys are good while both are in their time, so that a sender can change over without losing a \
+                delivery.
+
+                EXAMPLES
+                  rollcall source add-key src_01… --key-file new.txt --label 2027 --not-before 2027-01-01T00:00:00Z
+                """
+        )
+        @Argument(help: "Id of the source.") var id: String
+        @Option(help: ArgumentHelp("File with the secret.", valueName: "file")) var keyFile: String
+        @Option(help: "What the sender calls the key.") var label: String?
+        @Option(help: ArgumentHelp("RFC 3339.", valueName: "time")) var notBefore: String?
+        @Option(help: ArgumentHelp("RFC 3339.", valueName: "time")) var notAfter: String?
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            var key: JSON.Object = ["secret": .string(try TextInput.secret(from: keyFile))]
+            key["label"] = .text(label)
+            key["not_before"] = .text(notBefore)
+            key["not_after"] = .text(notAfter)
+            let answer = try await client.connection.client().post(
+                "/v1/sources/\(URLText.escaped(id))/keys",
+                .object(key)
+            )
+            try client.output.writer.write(answer.body, columns: columns)
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Transparency
+
+struct UserCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "user",
+        abstract: "Members, and the users of integrations.",
+        subcommands: [List.self, Get.self, Create.self, Deactivate.self]
+    )
+
+    static let columns = [
+        Column("ID", "id"), Column("USERNAME", "username"), Column("KIND", "kind"),
+        Column("INTEGRATION", "integration"),
+        Column("PERSON", "person"), Column("CUSTODIAN", "custodian"), Column("STATUS", "status", "active"),
+    ]
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List users.",
+            discussion: """
+                EXAMPLES
+                  rollcall user list --filter 'kind eq "integration"'
+                """
+        )
+        @Option(help: ArgumentHelp("SCIM filter over the JSON names.", valueName: "filter")) var filter: String?
+        @OptionGroup var page: PageOptions
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            try await Listing(path: "/v1/users", query: [("filter", filter)], columns: columns).print(client, page)
+        }
+    }
+
+    struct Get: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a user.")
+        @Argument(help: "Id of the user.") var id: String
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            try await client.printOne("/v1/users/" + URLText.escaped(id), columns: columns)
+        }
+    }
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add a user of an integration that is made for no person.",
+            discussion: """
+                EXAMPLES
+                  rollcall user create --integration payroll --username payroll-batch --custodian ada@acme.example
+                """
+        )
+        @Option(help: "The integration that it belongs to.") var integration: String?
+        @Option(help: "Username, unique in the organization.") var username: String?
+        @Option(help: ArgumentHelp("Member who may claim its secrets.", valueName: "username")) var custodian: String?
+        @OptionGroup var body: BodyOptions
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            let user = try body.object([
+                ("kind", "integration"), ("integration", .text(integration)), ("username", .text(username)),
+                ("custodian", .text(custodian)),
+            ])
+            let answer = try await client.connection.client().post("/v1/users", user)
+            try client.output.writer.write(answer.body, columns: columns)
+        }
+    }
+
+    struct Deactivate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "End the access of users at once: their grants end and their tokens are refused.",
+            discussion: """
+                EXAMPLES
+                  rollcall user deactivate usr_01…
+                """
+        )
+        @Argument(help: "Ids of the users.") var ids: [String]
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            try await client.forEach(ids) { client, id throws(CommandFailure) in
+                _ = try await client.post("/v1/users/\(URLText.escaped(id))/deactivate")
+                Output.note("\(id) is deactivated")
+            }
+        }
+    }
+}
