@@ -13,17 +13,17 @@ package struct EmbeddedMigration: Sendable {
 /// Every migration, in the order in which they are applied.
 package enum Migrations {
     package static let all: [EmbeddedMigration] = [
-        EmbeddedMigration(name: "0001_organizations", sql: PackageResources._0001_organizations_sql),
-        EmbeddedMigration(name: "0002_people_and_users", sql: PackageResources._0002_people_and_users_sql),
-        EmbeddedMigration(name: "0003_sources", sql: PackageResources._0003_sources_sql),
-        EmbeddedMigration(name: "0004_deliveries_and_events", sql: PackageResources._0004_deliveries_and_events_sql),
+        EmbeddedMigration(name: "0001_organizations", sql: PackageResources._001_organizations_sql),
+        EmbeddedMigration(name: "0002_people_and_users", sql: PackageResources._002_people_and_users_sql),
+        EmbeddedMigration(name: "0003_sources", sql: PackageResources._003_sources_sql),
+        EmbeddedMigration(name: "0004_deliveries_and_events", sql: PackageResources._004_deliveries_and_events_sql),
         EmbeddedMigration(
             name: "0005_integrations_and_grants",
-            sql: PackageResources._0005_integrations_and_grants_sql
+            sql: PackageResources._005_integrations_and_grants_sql
         ),
-        EmbeddedMigration(name: "0006_tokens", sql: PackageResources._0006_tokens_sql),
-        EmbeddedMigration(name: "0007_audit", sql: PackageResources._0007_audit_sql),
-        EmbeddedMigration(name: "0008_crossings", sql: PackageResources._0008_crossings_sql),
-        EmbeddedMigration(name: "0009_idempotency", sql: PackageResources._0009_idempotency_sql),
+        EmbeddedMigration(name: "0006_tokens", sql: PackageResources._006_tokens_sql),
+        EmbeddedMigration(name: "0007_audit", sql: PackageResources._007_audit_sql),
+        EmbeddedMigration(name: "0008_crossings", sql: PackageResources._008_crossings_sql),
+        EmbeddedMigration(name: "0009_idempotency", sql: PackageResources._009_idempotency_sql),
     ]
 }

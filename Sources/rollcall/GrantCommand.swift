@@ -22,7 +22,7 @@ struct GrantCommand: ParsableCommand {
             abstract: "List grants.",
             discussion: """
                 EXAMPLES
-                  rollcall grant list --filter 'workspace eq "finance" and status eq "active"'
+                  rollcall grant list --filter 'workspace eq "finance"'
                 """
         )
         @Option(help: ArgumentHelp("SCIM filter over the JSON names.", valueName: "filter")) var filter: String?
@@ -51,8 +51,9 @@ struct GrantCommand: ParsableCommand {
                 The client id is the grant's id. Its secret is handed over by a claim link (`grant claim-link`).
 
                 EXAMPLES
-                  rollcall grant create --client-name 'Payroll batch' --workspace finance --username payroll-batch \\
-                    --scope people:read --expires-at 2027-06-30T00:00:00Z --ip 198.51.100.7
+                  rollcall grant create --client-name 'Payroll batch' \\
+                    --workspace finance --username payroll-batch \\
+                    --scope people:read --expires-at 2027-06-30T00:00:00Z
                 """
         )
         @Option(help: "What the client is called.") var clientName: String?
@@ -81,7 +82,7 @@ struct GrantCommand: ParsableCommand {
             abstract: "Change a grant.",
             discussion: """
                 EXAMPLES
-                  rollcall grant update grt_01… --scope people:read --ip 198.51.100.7 --ip 2001:db8::/48
+                  rollcall grant update grt_01… --ip 198.51.100.7 --ip 2001:db8::/48
                   rollcall grant update grt_01… --expires-at 2027-12-31T00:00:00Z
                 """
         )

@@ -46,7 +46,7 @@ struct Rollcall: AsyncParsableCommand {
     static func main() async {
         // A reader that has seen enough (`| head`) closes the pipe. Output tells that apart from failures by the error
         // of the write, which comes only while the signal does not end the process first.
-        unsafe signal(SIGPIPE, SIG_IGN)
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try await asyncParseAsRoot(nil)
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -55,7 +55,7 @@ struct Rollcall: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            exit(report(error).rawValue)
+            Glibc.exit(report(error).rawValue)
         }
     }
 
