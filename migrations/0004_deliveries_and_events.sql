@@ -12,7 +12,10 @@ CREATE TABLE deliveries (
     headers         jsonb NOT NULL,         -- credentials among them are keyed digests
     body            bytea NOT NULL,
     key_id          uuid,                   -- which key verified it
-    client_address  inet,
+    request_id      uuid NOT NULL,
+    trace_id        text,
+    client_address  text,
+    user_agent      text,
     status          text NOT NULL,
     reason          text,                   -- why it could not be mapped, with a JSON pointer
     PRIMARY KEY (organization_id, id),
@@ -32,7 +35,8 @@ CREATE TABLE lanes (
     source_id        uuid NOT NULL,
     external_id      text NOT NULL,
     applied_at       timestamptz,           -- position of the newest event applied: its time …
-    applied_sequence bigint,                -- … and where times are equal, its receive sequence
+    applied_sequence bigint,                -- … where times are equal, its receive sequence …
+    applied_ordinal  integer,               -- … and its place in the delivery
     ready_at         timestamptz,           -- when there is something to do next; NULL: nothing waits
     reevaluate       boolean NOT NULL DEFAULT false, -- an integration's rule changed
     PRIMARY KEY (source_id, external_id),

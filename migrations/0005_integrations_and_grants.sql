@@ -50,7 +50,7 @@ CREATE TABLE grants (
     epoch           bigint NOT NULL DEFAULT 1,
     version         bigint NOT NULL DEFAULT 1,
     last_used_at    timestamptz,
-    last_used_address inet,
+    last_used_address text,
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL,
     ended_at        timestamptz,

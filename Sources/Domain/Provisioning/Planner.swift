@@ -7,12 +7,12 @@
 ///   ended stays ended.
 /// - After an applied event, the person's active integration users are exactly those of the integrations whose rule
 ///   matches, each with one grant of the rule whose scopes and addresses are the integration's.
-package struct Planner<R: Randomness>: Sendable {
+package struct Planner: Sendable {
     package let integrations: [ProvisionedIntegration]
     package let now: Timestamp
-    private let randomness: R
+    private let randomness: any Randomness
 
-    package init(integrations: [ProvisionedIntegration], now: Timestamp, using randomness: R) {
+    package init(integrations: [ProvisionedIntegration], now: Timestamp, using randomness: any Randomness) {
         self.integrations = integrations
         self.now = now
         self.randomness = randomness

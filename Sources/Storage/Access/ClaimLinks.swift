@@ -1,0 +1,230 @@
+package import Domain
+import Postgres
+import Transparency
+
+/// Making the one-time link by which a custodian claims a grant's secret. Making another ends the former.
+package struct ClaimLinkCreation: Change {
+    package let grant: GrantID
+    package let caller: Caller
+    package let attribution: Attribution
+    private let secret: OpaqueSecret
+    private let id: ClaimLinkID
+    private let digest: [UInt8]
+
+    /// How long a link can be claimed.
+    package static let lifetime = Duration.seconds(24 * 3600)
+
+    package init(for grant: GrantID, by caller: Caller, _ attribution: Attribution, in store: Store) {
+        self.grant = grant
+        self.caller = caller
+        self.attribution = attribution
+        secret = .make(.claim, using: store.randomness)
+        id = store.newID()
+        digest = store.keyring.digest(of: secret)
+    }
+
+    /// A link, shown this once.
+    package struct Created: Sendable {
+        package let secret: OpaqueSecret
+        package let id: ClaimLinkID
+        package let expiresAt: Timestamp
+    }
+
+    package static func make(
+        _ changes: [ClaimLinkCreation],
+        in transaction: OrganizationTransaction
+    ) async throws -> [Made<Created>] {
+        var made: [Made<Created>] = []
+        for change in changes { made.append(try await change.make(in: transaction)) }
+        return made
+    }
+
+    private func make(in transaction: OrganizationTransaction) async throws -> Made<Created> {
+        let now = transaction.startedAt
+        let expiresAt = now + Self.lifetime
+        let grants = try await transaction.query(
+            """
+            SELECT g.status, u.person_id FROM grants g
+            JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
+            WHERE g.id = \(grant) FOR UPDATE OF g
+            """
+        )
+        guard let row = grants.first else { return refused(.notFound, person: nil) }
+        let person = try row.decode("person_id", as: PersonID?.self)
+        guard try row.word("status", as: GrantStatus.self) != .ended else { return refused(.grantEnded, person: person) }
+        let results = try await transaction.pipeline([
+            """
+            UPDATE claim_links SET ended_at = \(now)
+            WHERE grant_id = \(grant) AND claimed_at IS NULL AND ended_at IS NULL RETURNING id
+            """,
+            """
+            INSERT INTO claim_links (organization_id, id, grant_id, digest, created_by, created_at, expires_at)
+            VALUES (\(transaction.organization), \(id), \(grant), \(digest), \(caller.user), \(now), \(expiresAt))
+            """,
+        ])
+        var drafts = try results[0].map { former in
+            AuditDraft(
+                .claimLinkEnded,
+                .claimLink(try former.decode("id")),
+                reason: "replaced",
+                authority: .scope(.grantsWrite),
+                person: person
+            )
+        }
+        drafts.append(
+            AuditDraft(
+                .claimLinkCreated,
+                .claimLink(id),
+                authority: .scope(.grantsWrite),
+                after: ["grant": .string(grant.description), "expires_at": .string(expiresAt.description)],
+                person: person
+            )
+        )
+        return .done(
+            Created(secret: secret, id: id, expiresAt: expiresAt),
+            drafts.map { Recorded($0, by: attribution) }
+        )
+    }
+
+    private func refused(_ reason: AccessRefusal, person: PersonID?) -> Made<Created> {
+        let draft = AuditDraft(
+            .claimLinkCreated,
+            .grant(grant),
+            outcome: .refused,
+            reason: reason.rawValue,
+            person: person
+        )
+        return .refused(reason, [Recorded(draft, by: attribution)])
+    }
+}
+
+/// What a claim link shows before it is claimed.
+package struct ClaimLinkView: Sendable {
+    package let organization: OrganizationID
+    package let organizationName: String
+    package let clientName: String
+    package let username: String
+    package let custodian: String?
+    package let expiresAt: Timestamp
+}
+
+extension Store {
+    /// What the link is for; nil where it is unknown, used, replaced or over.
+    package func claimLink(_ secret: OpaqueSecret) async throws -> ClaimLinkView? {
+        for digest in keyring.digests(of: secret) {
+            let found = try await pool.query("SELECT organization_of_claim_link(\(digest)) AS organization_id")
+            guard let organization = try found.only().decode("organization_id", as: OrganizationID?.self) else { continue }
+            return try await read(as: organization) { transaction in
+                let rows = try await transaction.query(
+                    """
+                    SELECT o.name, g.client_name, u.username, c.username AS custodian, l.expires_at
+                    FROM claim_links l
+                    JOIN organizations o ON o.id = l.organization_id
+                    JOIN grants g ON (g.organization_id, g.id) = (l.organization_id, l.grant_id)
+                    JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
+                    LEFT JOIN users c ON (c.organization_id, c.id) = (u.organization_id, u.custodian_id)
+                    WHERE l.digest = \(digest) AND l.claimed_at IS NULL AND l.ended_at IS NULL
+                        AND l.expires_at > \(transaction.startedAt) AND g.status <> 'ended' AND u.status = 'active'
+                    """
+                )
+                return try rows.first.map { row in
+                    ClaimLinkView(
+                        organization: organization,
+                        organizationName: try row.decode("name"),
+                        clientName: try row.decode("client_name"),
+                        username: try row.decode("username"),
+                        custodian: try row.decode("custodian"),
+                        expiresAt: try row.decode("expires_at")
+                    )
+                }
+            }
+        }
+        return nil
+    }
+
+    /// Claims the secret behind a link, once: of two at the same moment one gets it and the other nothing. nil where the
+    /// link is unknown, used, replaced or over.
+    package func claim(
+        _ link: OpaqueSecret,
+        from origin: Attribution.Origin
+    ) async throws -> SecretClaim.Claimed? {
+        for digest in keyring.digests(of: link) {
+            let found = try await pool.query("SELECT organization_of_claim_link(\(digest)) AS organization_id")
+            guard let organization = try found.only().decode("organization_id", as: OrganizationID?.self) else { continue }
+            do {
+                return try await perform(SecretClaim(digest: digest, origin: origin, in: self), in: organization)
+            } catch AccessRefusal.notFound {
+                return nil
+            }
+        }
+        return nil
+    }
+}
+
+/// Using a claim link: the grant's secret is made, shown and kept as a digest only. Tokens of a former secret end.
+package struct SecretClaim: Change {
+    private let digest: [UInt8]
+    private let origin: Attribution.Origin
+    private let receivedAt: Timestamp
+    private let secret: OpaqueSecret
+    private let secretDigest: [UInt8]
+
+    init(digest: [UInt8], origin: Attribution.Origin, in store: Store) {
+        self.digest = digest
+        self.origin = origin
+        receivedAt = store.clock.now()
+        secret = .make(.client, using: store.randomness)
+        secretDigest = store.keyring.digest(of: secret)
+    }
+
+    /// What an integration signs in with, shown this once.
+    package struct Claimed: Sendable {
+        package let client: GrantID
+        package let secret: OpaqueSecret
+    }
+
+    package static func make(
+        _ changes: [SecretClaim],
+        in transaction: OrganizationTransaction
+    ) async throws -> [Made<Claimed>] {
+        var made: [Made<Claimed>] = []
+        for change in changes { made.append(try await change.make(in: transaction)) }
+        return made
+    }
+
+    private func make(in transaction: OrganizationTransaction) async throws -> Made<Claimed> {
+        let now = transaction.startedAt
+        let links = try await transaction.query(
+            """
+            UPDATE claim_links l SET claimed_at = \(now)
+            FROM grants g, users u
+            WHERE l.digest = \(digest) AND l.claimed_at IS NULL AND l.ended_at IS NULL AND l.expires_at > \(now)
+                AND (g.organization_id, g.id) = (l.organization_id, l.grant_id) AND g.status <> 'ended'
+                AND (u.organization_id, u.id) = (g.organization_id, g.user_id) AND u.status = 'active'
+            RETURNING l.id, l.grant_id, l.created_by, u.custodian_id, u.person_id
+            """
+        )
+        guard let row = links.first else { return .refused(AccessRefusal.notFound, []) }
+        let link = try row.decode("id", as: ClaimLinkID.self)
+        let grant = try row.decode("grant_id", as: GrantID.self)
+        _ = try await transaction.query(
+            """
+            UPDATE grants SET secret_digest = \(secretDigest), secret_claimed_at = \(now), epoch = epoch + 1,
+                version = version + 1, updated_at = \(now)
+            WHERE id = \(grant)
+            """
+        )
+        // Who held the link is not proved before members can sign in; the custodian is for whom it was made.
+        let custodian = try row.decode("custodian_id", as: UserID?.self)
+        let creator = try row.decode("created_by", as: UserID.self)
+        let attribution = Attribution(actor: .member(custodian ?? creator), origin: origin, receivedAt: receivedAt)
+        let draft = AuditDraft(
+            .secretClaimed,
+            .grant(grant),
+            authority: .claimLink(link),
+            after: ["secret_digest_prefix": .string(CredentialDigest.prefix(of: secretDigest))],
+            person: try row.decode("person_id")
+        )
+        return .done(Claimed(client: grant, secret: secret), [Recorded(draft, by: attribution)])
+    }
+}

@@ -1,0 +1,86 @@
+package import Domain
+import Postgres
+
+/// An OAuth client whose id and secret were right: what the issue of a token checks and needs.
+package struct ClientFacts: Sendable {
+    package let grant: GrantID
+    package let organization: OrganizationID
+    package let user: UserID
+    package let kind: UserKind
+    package let role: Role
+    package let username: String
+    package let person: PersonID?
+    package let integration: IntegrationID?
+    package let clientName: String
+    package let workspace: WorkspaceID
+    package let userEpoch: Int64
+    package let grantEpoch: Int64
+    package let isUserActive: Bool
+    package let isIntegrationActive: Bool?
+    package let terms: TokenFacts.GrantFacts
+    /// Grant ∩ integration's ceiling ∩ the account's own permissions.
+    package let scopes: ScopeSet
+    package let checkedAt: Timestamp
+    let secretDigest: [UInt8]?
+
+    /// The first reason to issue nothing, or nil.
+    package func refusal(from address: IPAddress?) -> AccessRefusal? {
+        if !isUserActive { return .userDeactivated }
+        if let refusal = TokenFacts.refusal(of: terms, at: checkedAt, from: address) { return refusal }
+        return isIntegrationActive == false ? .integrationDisabled : nil
+    }
+}
+
+extension Store {
+    /// The client of that id, whether or not its secret is right: a wrong secret of a known client is an entry.
+    package func client(_ grant: GrantID) async throws -> ClientFacts? {
+        let rows = try await pool.query(
+            """
+            SELECT organization_id, user_id, user_kind, user_role, username, user_active, user_epoch, person_id,
+                integration_id, integration_scopes, integration_active, client_name, status, scopes, epoch, expires_at,
+                ip_allow_list, workspace_id, secret_digest, checked_at
+            FROM grant_of_client(\(grant))
+            """
+        )
+        return try rows.first.map { try ClientFacts(grant: grant, row: $0) }
+    }
+
+    /// Whether that is the client's secret. Takes the same time for a client without one.
+    package func isSecret(_ secret: OpaqueSecret, of client: ClientFacts) -> Bool {
+        let isRight = keyring.matches(secret, client.secretDigest ?? [UInt8](repeating: 0, count: 32))
+        return isRight && client.secretDigest != nil && secret.kind == .client
+    }
+}
+
+extension ClientFacts {
+    init(grant: GrantID, row: PostgresRow) throws {
+        let role = try row.word("user_role", as: Role.self)
+        let integration = try row.decode("integration_id", as: IntegrationID?.self)
+        let granted = try row.scopes("scopes").intersection(role.permissions)
+        self.init(
+            grant: grant,
+            organization: try row.decode("organization_id"),
+            user: try row.decode("user_id"),
+            kind: try row.word("user_kind"),
+            role: role,
+            username: try row.decode("username"),
+            person: try row.decode("person_id"),
+            integration: integration,
+            clientName: try row.decode("client_name"),
+            workspace: try row.decode("workspace_id"),
+            userEpoch: try row.decode("user_epoch"),
+            grantEpoch: try row.decode("epoch"),
+            isUserActive: try row.decode("user_active"),
+            isIntegrationActive: try row.decode("integration_active"),
+            terms: .init(
+                status: try row.word("status"),
+                matchesEpoch: true,
+                expiresAt: try row.decode("expires_at"),
+                ipAllowList: try row.networks("ip_allow_list")
+            ),
+            scopes: integration == nil ? granted : granted.intersection(try row.scopes("integration_scopes")),
+            checkedAt: try row.decode("checked_at"),
+            secretDigest: try row.decode("secret_digest")
+        )
+    }
+}

@@ -1,0 +1,126 @@
+package import Domain
+import Postgres
+import Transparency
+
+/// Issuing an access token to a grant whose secret was proved.
+///
+/// The inserting statement checks user, grant, integration and both epochs again: between proof and issue a leaver may
+/// have been committed, and then nothing is issued.
+package struct TokenIssue: Change {
+    package let client: ClientFacts
+    package let scopes: ScopeSet
+    package let audience: String?
+    package let lifetime: Duration
+    package let attribution: Attribution
+    private let secret: OpaqueSecret
+    private let id: TokenID
+    private let digest: [UInt8]
+
+    package init(
+        to client: ClientFacts,
+        scopes: ScopeSet,
+        audience: String?,
+        lifetime: Duration,
+        by attribution: Attribution,
+        in store: Store
+    ) {
+        self.client = client
+        self.scopes = scopes
+        self.audience = audience
+        self.lifetime = lifetime
+        secret = .make(.access, using: store.randomness)
+        id = store.newID()
+        digest = store.keyring.digest(of: secret)
+        var attribution = attribution
+        attribution.credential = .init(token: id, digestPrefix: CredentialDigest.prefix(of: digest))
+        self.attribution = attribution
+    }
+
+    /// A token, shown this once.
+    package struct Issued: Sendable {
+        package let secret: OpaqueSecret
+        package let id: TokenID
+        package let issuedAt: Timestamp
+        package let expiresAt: Timestamp
+    }
+
+    package static func make(
+        _ changes: [TokenIssue],
+        in transaction: OrganizationTransaction
+    ) async throws -> [Made<Issued>] {
+        let now = transaction.startedAt
+        let rows = try await transaction.query(
+            """
+            INSERT INTO tokens (organization_id, id, kind, digest, user_id, grant_id, scopes, audience, user_epoch,
+                grant_epoch, issued_at, expires_at)
+            SELECT \(transaction.organization), n.id, 'access', n.digest, u.id, g.id, string_to_array(n.scopes, ' '),
+                n.audience, n.user_epoch, n.grant_epoch, \(now), least(n.expires_at, g.expires_at)
+            FROM unnest(\(changes.map(\.id)), \(changes.map(\.digest)), \(changes.map(\.client.user)),
+                \(changes.map(\.client.grant)), \(changes.map(\.scopes.joined)), \(changes.map(\.audience)),
+                \(changes.map(\.client.userEpoch)), \(changes.map(\.client.grantEpoch)),
+                \(changes.map { now + $0.lifetime }))
+                AS n(id, digest, user_id, grant_id, scopes, audience, user_epoch, grant_epoch, expires_at)
+            JOIN users u ON u.id = n.user_id AND u.status = 'active' AND u.epoch = n.user_epoch
+            JOIN grants g ON g.id = n.grant_id AND g.status = 'active' AND g.epoch = n.grant_epoch
+                AND g.expires_at > \(now)
+            RETURNING id, expires_at
+            """
+        )
+        var expiries: [TokenID: Timestamp] = [:]
+        for row in rows { expiries[try row.decode("id")] = try row.decode("expires_at") }
+        return changes.map { change in
+            guard let expiresAt = expiries[change.id] else {
+                return .refused(AccessRefusal.superseded, [change.entry(expiresAt: nil)])
+            }
+            let issued = Issued(secret: change.secret, id: change.id, issuedAt: now, expiresAt: expiresAt)
+            return .done(issued, [change.entry(expiresAt: expiresAt)])
+        }
+    }
+
+    private func entry(expiresAt: Timestamp?) -> Recorded {
+        let draft = AuditDraft(
+            .tokenIssued,
+            .token(id),
+            outcome: expiresAt == nil ? .refused : .done,
+            reason: expiresAt == nil ? AccessRefusal.superseded.rawValue : nil,
+            after: [
+                "grant": .string(client.grant.description), "scopes": .array(scopes.names.map(JSON.string)),
+                "expires_at": .orNull(expiresAt),
+            ],
+            person: client.person
+        )
+        return Recorded(draft, by: attribution)
+    }
+}
+
+/// Ending one token (RFC 7009). Ending one that is not there, or not the client's, changes nothing and says nothing.
+package struct TokenRevocation: Change {
+    package let token: TokenID
+    package let grant: GrantID
+    package let attribution: Attribution
+
+    package init(of token: TokenID, ofGrant grant: GrantID, by attribution: Attribution) {
+        self.token = token
+        self.grant = grant
+        self.attribution = attribution
+    }
+
+    package static func make(
+        _ changes: [TokenRevocation],
+        in transaction: OrganizationTransaction
+    ) async throws -> [Made<Void>] {
+        let rows = try await transaction.query(
+            """
+            UPDATE tokens t SET revoked_at = \(transaction.startedAt)
+            FROM unnest(\(changes.map(\.token)), \(changes.map(\.grant))) AS r(id, grant_id)
+            WHERE (t.id, t.grant_id) = (r.id, r.grant_id) AND t.revoked_at IS NULL
+            RETURNING t.id
+            """
+        )
+        let revoked = Set(try rows.map { try $0.decode("id", as: TokenID.self) })
+        return changes.map { change in
+            let draft = AuditDraft(.tokenRevoked, .token(change.token), after: ["revoked": true])
+            return .done((), revoked.contains(change.token) ? [Recorded(draft, by: change.attribution)] : [])
+        }
+    }
+}

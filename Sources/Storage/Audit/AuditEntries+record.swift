@@ -1,0 +1,110 @@
+import Domain
+import Postgres
+import Transparency
+
+extension OrganizationTransaction {
+    /// Writes the entries of changes in the transaction of the changes, and puts them before the sequencer.
+    func record(_ recorded: [Recorded]) async throws {
+        guard !recorded.isEmpty else { return }
+        let entries = try recorded.map { recorded in
+            try recorded.draft.entry(
+                id: store.newID(),
+                organization: organization,
+                by: recorded.attribution,
+                at: startedAt,
+                using: store.randomness
+            )
+        }
+        let disclosures = try await sealedDisclosures(of: entries)
+        _ = try await pipeline([insert(entries), insertPending(entries)] + disclosures)
+    }
+
+    private func insert(_ entries: [AuditEntry]) -> SQL {
+        """
+        INSERT INTO audit_entries (organization_id, id, recorded_at, leaf, actor_id, action, target_id, person_id,
+            outcome)
+        SELECT \(organization), e.id, \(startedAt), e.leaf, e.actor_id, e.action, e.target_id, e.person_id, e.outcome
+        FROM unnest(\(entries.map(\.id)), \(entries.map(\.leaf)), \(entries.map(\.actor)),
+            \(entries.map(\.action.rawValue)), \(entries.map(\.target)), \(entries.map(\.person)),
+            \(entries.map(\.outcome.rawValue)))
+            AS e(id, leaf, actor_id, action, target_id, person_id, outcome)
+        """
+    }
+
+    private func insertPending(_ entries: [AuditEntry]) -> SQL {
+        """
+        INSERT INTO audit_pending (organization_id, entry_id, recorded_at, leaf_hash)
+        SELECT \(organization), e.id, \(startedAt), e.leaf_hash
+        FROM unnest(\(entries.map(\.id)), \(entries.map { MerkleHash.leaf($0.leaf) })) AS e(id, leaf_hash)
+        """
+    }
+
+    /// Clear text of the entries' digests, under the key of each subject.
+    private func sealedDisclosures(of entries: [AuditEntry]) async throws -> [SQL] {
+        let disclosed = entries.compactMap { entry in entry.disclosed.map { (entry, $0.subject, $0.disclosures) } }
+        guard !disclosed.isEmpty else { return [] }
+        let keys = try await subjectKeys(of: Set(disclosed.map(\.1)).sorted())
+        var sealed: [[UInt8]] = []
+        for (entry, subject, disclosures) in disclosed {
+            guard let key = keys[subject] else {
+                throw ImpossibleRows(description: "audit_subject_keys has no key of \(subject) that was just made")
+            }
+            let text = JSON.array(disclosures.map { .string($0.encoded) }).bytes
+            sealed.append(try key.seal(text, of: entry.id, using: store.randomness))
+        }
+        return [
+            """
+            INSERT INTO audit_disclosures (organization_id, entry_id, subject_id, sealed)
+            SELECT \(organization), d.entry_id, d.subject_id, d.sealed
+            FROM unnest(\(disclosed.map(\.0.id)), \(disclosed.map(\.1)), \(sealed)) AS d(entry_id, subject_id, sealed)
+            """
+        ]
+    }
+
+    /// The key of each subject, made where there is none yet.
+    private func subjectKeys(of subjects: [PersonID]) async throws -> [PersonID: SubjectKey] {
+        let proposals = try subjects.map { subject in
+            try store.keyring.seal(
+                store.randomness.bytes(SubjectKey.materialBytes),
+                for: place(of: subject),
+                using: store.randomness
+            )
+        }
+        let results = try await pipeline([
+            """
+            INSERT INTO audit_subject_keys (organization_id, subject_id, sealed, created_at)
+            SELECT \(organization), k.subject_id, k.sealed, \(startedAt)
+            FROM unnest(\(subjects), \(proposals)) AS k(subject_id, sealed)
+            ON CONFLICT DO NOTHING
+            """,
+            "SELECT subject_id, sealed FROM audit_subject_keys WHERE subject_id = ANY(\(subjects))",
+        ])
+        var keys: [PersonID: SubjectKey] = [:]
+        for row in results[1] {
+            let subject = try row.decode("subject_id", as: PersonID.self)
+            let material = try store.keyring.open(try row.decode("sealed"), for: place(of: subject))
+            keys[subject] = SubjectKey(material: material)
+        }
+        return keys
+    }
+
+    private func place(of subject: PersonID) -> SealedPlace {
+        SealedPlace(organization: organization, row: subject.description, field: "audit_subject_keys.sealed")
+    }
+}
+
+/// An entry of something that changed nothing else: a read, a refusal, a question. Committed before the answer.
+package struct Observation: Change {
+    package let recorded: Recorded
+
+    package init(_ draft: AuditDraft, by attribution: Attribution) {
+        recorded = Recorded(draft, by: attribution)
+    }
+
+    package static func make(
+        _ changes: [Observation],
+        in transaction: OrganizationTransaction
+    ) async throws -> [Made<Void>] {
+        changes.map { .done((), [$0.recorded]) }
+    }
+}

@@ -1,0 +1,188 @@
+package import Domain
+import Foundation
+package import Postgres
+import Transparency
+
+/// Makes events of accepted deliveries: the first half of what a worker does.
+///
+/// What does not map is kept and shown with its reason and JSON pointer; it is no failure, and blocks nobody.
+package struct DeliveryMapping: ClaimedWork {
+    private let mappings: [String: Mapping]
+
+    package init(mappings: [String: Mapping]) {
+        self.mappings = mappings
+    }
+
+    package func claim(_ most: Int, in transaction: ClaimTransaction) async throws -> Claimed<DeliveryID>? {
+        let rows = try await transaction.query("SELECT organization_id, id FROM next_deliveries(\(Int32(most)))")
+        guard let first = rows.first else { return nil }
+        return Claimed(
+            organization: try first.decode("organization_id"),
+            items: try rows.map { try $0.decode("id") }
+        )
+    }
+
+    package func make(
+        _ items: [DeliveryID],
+        in transaction: OrganizationTransaction
+    ) async throws -> [Recorded] {
+        let rows = try await transaction.query(
+            """
+            SELECT d.id, d.sequence, d.source_id, d.stored_at, d.received_at, d.body, d.request_id, d.trace_id,
+                d.client_address, d.user_agent, s.mapping, s.time_zone, s.user_id
+            FROM deliveries d JOIN sources s ON (s.organization_id, s.id) = (d.organization_id, d.source_id)
+            WHERE d.id = ANY(\(items)) ORDER BY d.sequence
+            """
+        )
+        var events: [MappedEvent] = []
+        var unmapped: [(id: DeliveryID, reason: String)] = []
+        var recorded: [Recorded] = []
+        for row in rows {
+            let delivery = try DeliveryRow(row)
+            do {
+                events += try self.events(of: delivery, in: transaction.store)
+            } catch {
+                unmapped.append((delivery.id, error.description))
+                let draft = AuditDraft(.deliveryUnmapped, .delivery(delivery.id), reason: error.description)
+                recorded.append(Recorded(draft, by: delivery.attribution))
+            }
+        }
+        try await write(events, unmapped, of: items, in: transaction)
+        return recorded
+    }
+
+    package func recordFailure(
+        of item: DeliveryID,
+        because error: any Error,
+        in transaction: OrganizationTransaction
+    ) async throws -> [Recorded] {
+        let reason = "could not be mapped: \(type(of: error))"
+        _ = try await transaction.query(
+            "UPDATE deliveries SET status = 'unmapped', reason = \(reason) WHERE id = \(item) AND status = 'accepted'"
+        )
+        let attribution = Attribution(actor: .system("provisioning"), delivery: item, receivedAt: transaction.startedAt)
+        return [Recorded(AuditDraft(.deliveryUnmapped, .delivery(item), reason: reason), by: attribution)]
+    }
+
+    private func events(of delivery: DeliveryRow, in store: Store) throws(MappingError) -> [MappedEvent] {
+        guard let mapping = mappings[delivery.mapping] else {
+            throw MappingError(pointer: "", problem: "cannot be read: mapping \(delivery.mapping) is not installed")
+        }
+        guard let zone = TimeZone(identifier: delivery.timeZone) else {
+            throw MappingError(pointer: "", problem: "cannot be dated: time zone \(delivery.timeZone) is not known here")
+        }
+        return try mapping.events(in: delivery.body).enumerated().map { ordinal, event in
+            MappedEvent(id: store.newID(), ordinal: ordinal, event: event, delivery: delivery, zone: zone)
+        }
+    }
+
+    private func write(
+        _ events: [MappedEvent],
+        _ unmapped: [(id: DeliveryID, reason: String)],
+        of items: [DeliveryID],
+        in transaction: OrganizationTransaction
+    ) async throws {
+        var statements: [SQL] = [
+            """
+            UPDATE deliveries d SET status = CASE WHEN u.reason IS NULL THEN 'mapped' ELSE 'unmapped' END,
+                reason = u.reason
+            FROM unnest(\(items)) AS i(id)
+            LEFT JOIN unnest(\(unmapped.map(\.id)), \(unmapped.map(\.reason))) AS u(id, reason) USING (id)
+            WHERE d.id = i.id
+            """
+        ]
+        if !events.isEmpty {
+            statements += [
+                MappedEvent.insert(events, at: transaction.startedAt, in: transaction.organization),
+                MappedEvent.wakeLanes(events, in: transaction.organization),
+            ]
+        }
+        _ = try await transaction.pipeline(statements)
+    }
+}
+
+/// What mapping needs of a delivery.
+struct DeliveryRow {
+    let id: DeliveryID
+    let sequence: Int64
+    let source: SourceID
+    let storedAt: Timestamp
+    let body: [UInt8]
+    let mapping: String
+    let timeZone: String
+    let attribution: Attribution
+
+    init(_ row: PostgresRow) throws {
+        id = try row.decode("id")
+        sequence = try row.decode("sequence")
+        source = try row.decode("source_id")
+        storedAt = try row.decode("stored_at")
+        body = try row.decode("body")
+        mapping = try row.decode("mapping")
+        timeZone = try row.decode("time_zone")
+        attribution = try Attribution(ofDelivery: row, id: id)
+    }
+}
+
+extension Attribution {
+    /// What a source said, by the user of the source, with the origin of the request that brought it.
+    init(ofDelivery row: PostgresRow, id: DeliveryID, event: EventID? = nil) throws {
+        self.init(
+            actor: .integrationUser(try row.decode("user_id")),
+            delivery: id,
+            event: event,
+            origin: Origin(
+                request: try row.decode("request_id"),
+                trace: try row.decode("trace_id"),
+                address: try row.parseIfPresent("client_address", as: IPAddress.self),
+                userAgent: try row.decode("user_agent")
+            ),
+            receivedAt: try row.decode("received_at")
+        )
+    }
+}
+
+/// An event on its way into its row.
+struct MappedEvent {
+    let id: EventID
+    let ordinal: Int
+    let event: CanonicalEvent
+    let delivery: DeliveryRow
+    let zone: TimeZone
+
+    /// A ping names nobody; it settles in a lane of its own.
+    private var externalID: String { event.person?.externalID.description ?? "ping" }
+    private var dueAt: Timestamp { event.actsAt(in: zone) ?? delivery.storedAt }
+
+    static func insert(_ events: [MappedEvent], at now: Timestamp, in organization: OrganizationID) -> SQL {
+        """
+        INSERT INTO events (organization_id, id, delivery_id, ordinal, source_id, external_id, kind, sender_event_id,
+            occurred_at, effective_at, position_at, sequence, person, status, due_at, created_at)
+        SELECT \(organization), e.id, e.delivery_id, e.ordinal, e.source_id, e.external_id, e.kind, e.sender_event_id,
+            e.occurred_at, e.effective_at, e.position_at, e.sequence, e.person, 'pending', e.due_at, \(now)
+        FROM unnest(\(events.map(\.id)), \(events.map(\.delivery.id)), \(events.map { Int32($0.ordinal) }),
+            \(events.map(\.delivery.source)), \(events.map(\.externalID)), \(events.map(\.event.kind.rawValue)),
+            \(events.map(\.event.senderID)), \(events.map(\.event.occurredAt)),
+            \(events.map { $0.event.effectiveAt?.instant(in: $0.zone) }),
+            \(events.map { $0.event.positionTime(storedAt: $0.delivery.storedAt, in: $0.zone) }),
+            \(events.map(\.delivery.sequence)),
+            \(events.map { PostgresJSON($0.event.person?.attributes ?? [:]) }), \(events.map(\.dueAt)))
+            AS e(id, delivery_id, ordinal, source_id, external_id, kind, sender_event_id, occurred_at, effective_at,
+                position_at, sequence, person, due_at)
+        """
+    }
+
+    /// In the lanes' order, so that two workers never wait for each other in a circle.
+    static func wakeLanes(_ events: [MappedEvent], in organization: OrganizationID) -> SQL {
+        """
+        INSERT INTO lanes AS l (organization_id, source_id, external_id, ready_at)
+        SELECT \(organization), e.source_id, e.external_id, min(e.due_at)
+        FROM unnest(\(events.map(\.delivery.source)), \(events.map(\.externalID)), \(events.map(\.dueAt)))
+            AS e(source_id, external_id, due_at)
+        GROUP BY e.source_id, e.external_id
+        ORDER BY e.source_id, e.external_id
+        ON CONFLICT (source_id, external_id)
+            DO UPDATE SET ready_at = least(l.ready_at, excluded.ready_at)
+        """
+    }
+}

@@ -1,0 +1,114 @@
+package import Domain
+package import Metrics
+package import ServiceLifecycle
+import Synchronization
+
+/// Lets concurrent requests share one commit.
+///
+/// A request hands in its change and waits until the commit that holds it is done. While one commit is under way the
+/// next batch gathers, so that batches grow with load and a lone request waits for nobody.
+///
+/// Invariants: a change is in exactly one batch; its waiter is resumed exactly once, after the commit or with the
+/// error; nothing is acknowledged before its commit; at most ``mostWaiting`` changes wait, and the next is refused.
+package final class GroupCommit<C: Change>: Service, Sendable {
+    private struct Waiting: Sendable {
+        let change: C
+        let organization: OrganizationID
+        let resume: @Sendable (Result<C.Output, any Error>) -> Void
+    }
+
+    private struct State {
+        var waiting: [Waiting] = []
+        var isClosed = false
+    }
+
+    private let store: Store
+    private let state = Mutex(State())
+    private let signals: AsyncStream<Void>
+    private let signal: AsyncStream<Void>.Continuation
+    private let commits: Int
+    private let batchSizes: Recorder
+
+    /// Changes that may wait at once, all organizations together.
+    package static var mostWaiting: Int { 8192 }
+    /// Changes of one commit at most.
+    package static var mostPerCommit: Int { 256 }
+
+    /// `commits`: how many may be under way at once, each on a connection of its own.
+    package init(_ store: Store, name: String, commits: Int = 2) {
+        self.store = store
+        self.commits = commits
+        batchSizes = Recorder(label: "rollcall_commit_batch_size", dimensions: [("change", name)])
+        (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Makes the change in a shared commit. Throws ``Overload`` when too many wait, else what `perform` throws.
+    package func perform(_ change: C, in organization: OrganizationID) async throws -> C.Output {
+        try await withCheckedThrowingContinuation { continuation in
+            let waiting = Waiting(change: change, organization: organization) { continuation.resume(with: $0) }
+            let refusal: (any Error)? = state.withLock { state in
+                if state.isClosed { return Overload.closed }
+                if state.waiting.count >= Self.mostWaiting { return Overload.tooManyWaiting }
+                state.waiting.append(waiting)
+                return nil
+            }
+            if let refusal { continuation.resume(throwing: refusal) } else { signal.yield() }
+        }
+    }
+
+    /// Commits batches until the service is shut down and everything that waits is committed.
+    package func run() async throws {
+        await withGracefulShutdownHandler {
+            await withDiscardingTaskGroup { group in
+                for _ in 0..<commits { group.addTask { await self.commitBatches() } }
+            }
+        } onGracefulShutdown: {
+            self.state.withLock { $0.isClosed = true }
+            self.signal.finish()
+        }
+        state.withLock { state in
+            state.isClosed = true
+            for waiting in state.waiting { waiting.resume(.failure(Overload.closed)) }
+            state.waiting = []
+        }
+    }
+
+    // Every committer wakes the next while there is more, so that one signal starts as many as there is work for.
+    private func commitBatches() async {
+        for await _ in signals { await drain() }
+        await drain()
+    }
+
+    private func drain() async {
+        while let (organization, batch) = takeBatch() {
+            signal.yield()
+            batchSizes.record(batch.count)
+            do {
+                let results = try await store.perform(batch.map(\.change), in: organization)
+                for (waiting, result) in zip(batch, results) { waiting.resume(result) }
+            } catch {
+                for waiting in batch { waiting.resume(.failure(error)) }
+            }
+        }
+    }
+
+    /// The oldest change's organization, and what waits of it.
+    private func takeBatch() -> (OrganizationID, [Waiting])? {
+        state.withLock { state in
+            guard let organization = state.waiting.first?.organization else { return nil }
+            var batch: [Waiting] = []
+            state.waiting.removeAll { waiting in
+                guard batch.count < Self.mostPerCommit, waiting.organization == organization else { return false }
+                batch.append(waiting)
+                return true
+            }
+            return (organization, batch)
+        }
+    }
+}
+
+/// Why a change was not even tried. A fault of ours: the caller may try again.
+package enum Overload: Error, Sendable {
+    case tooManyWaiting
+    case closed
+}

@@ -1,0 +1,96 @@
+// Storage: the only SQL. It owns rows, their invariants and their audit entries, one folder a table family under
+// Domain's nouns.
+//
+// Entrances: `Store.perform` and `Store.performNext` for changes (there is no other way to a write), `Store.read` for
+// what an organization may see of itself, and the named crossings (Store+Crossings) that find out which organization
+// that is. `GroupCommit` lets concurrent requests share one commit of `perform`.
+//
+// Who may do what is decided before: doors prove a `Caller`, and each `Change` says what it checks.
+
+package import Domain
+package import Logging
+package import Postgres
+
+/// The database of Rollcall, with what changes need: the keyring, a clock and randomness.
+package struct Store: Sendable {
+    package let pool: PostgresPool
+    package let keyring: Keyring
+    package let clock: any WallClock
+    package let randomness: any Randomness
+    package let logger: Logger
+
+    package init(
+        pool: PostgresPool,
+        keyring: Keyring,
+        clock: any WallClock,
+        randomness: any Randomness,
+        logger: Logger
+    ) {
+        self.pool = pool
+        self.keyring = keyring
+        self.clock = clock
+        self.randomness = randomness
+        self.logger = logger
+    }
+
+    /// A new id of now.
+    package func newID<Kind>(_: ID<Kind>.Type = ID<Kind>.self) -> ID<Kind> {
+        .make(at: clock.now(), using: randomness)
+    }
+
+    /// Reads as an organization: its rows, and no other's, whatever the query says.
+    package func read<Output: Sendable>(
+        as organization: OrganizationID,
+        _ body: (OrganizationTransaction) async throws -> Output
+    ) async throws -> Output {
+        try await pool.transaction { transaction in
+            try await body(OrganizationTransaction(transaction, organization, self))
+        }
+    }
+}
+
+/// A transaction that named its organization: row-level security shows it that one's rows.
+package struct OrganizationTransaction {
+    package let organization: OrganizationID
+    package let store: Store
+    /// The database's clock at the transaction's begin: `recorded_at` of its entries.
+    package let startedAt: Timestamp
+    private let transaction: PostgresTransaction
+
+    init(_ transaction: PostgresTransaction, _ organization: OrganizationID, _ store: Store) async throws {
+        let row = try await transaction.query(
+            """
+            SELECT set_config('rollcall.organization', \(organization.uuidText), true),
+                transaction_timestamp() AS started_at
+            """
+        )
+        self.organization = organization
+        self.store = store
+        self.transaction = transaction
+        startedAt = try row.only().decode("started_at")
+    }
+
+    package func query(_ sql: SQL) async throws -> PostgresRows {
+        try await transaction.query(sql)
+    }
+
+    /// Several statements in one flight.
+    package func pipeline(_ statements: [SQL]) async throws -> [PostgresRows] {
+        statements.isEmpty ? [] : try await transaction.pipeline(statements)
+    }
+}
+
+/// A row that the schema promises and that is not there.
+package struct ImpossibleRows: Error, Sendable, CustomStringConvertible {
+    package let description: String
+}
+
+extension PostgresRows {
+    /// The one row that the statement always returns.
+    func only() throws -> PostgresRow {
+        guard count == 1, let row = first else {
+            throw ImpossibleRows(description: "a statement that returns one row returned \(count)")
+        }
+        return row
+    }
+}
