@@ -1,6 +1,6 @@
 package import Domain
-package import Metrics
-package import ServiceLifecycle
+import Metrics
+import ServiceLifecycle
 import Synchronization
 
 /// Lets concurrent requests share one commit.

@@ -1,6 +1,6 @@
 package import Domain
 import Logging
-package import Postgres
+import Postgres
 
 // Invariants of every write:
 // - A change and its entries are one transaction: neither is ever there without the other.
@@ -19,7 +19,7 @@ extension Store {
             return try await commit(changes, in: organization)
         } catch let error as PostgresError where error.isTransient {
             throw error
-        } catch where changes.count > 1 {
+        } catch  where changes.count > 1 {
             return try await eachAlone(changes, in: organization)
         } catch {
             return [.failure(error)]

@@ -3,7 +3,7 @@
 package import Domain
 import Foundation
 package import Postgres
-package import Transparency
+import Transparency
 
 extension ID: PostgresEncodable, PostgresDecodable {
     package static var postgresType: PostgresType { .uuid }
@@ -14,7 +14,7 @@ extension ID: PostgresEncodable, PostgresDecodable {
     }
 
     package init(postgres cell: PostgresCell) throws(PostgresDecodingFailure) {
-        try cell.require(.uuid, bytes: 16)
+        try cell.require(.uuid, size: 16, expected: "\(Kind.prefix) id")
         self.init(high: try cell.integer(at: 0), low: try cell.integer(at: 8))
     }
 
@@ -56,7 +56,7 @@ extension PostgresRow {
     /// A column that holds the text of a Domain value. Another text is an impossible row, told by table and column.
     func parse<Value: LosslessStringConvertible>(_ column: String, as: Value.Type = Value.self) throws -> Value {
         let text = try decode(column, as: String.self)
-        guard let value = Value(text) else { throw refusal(of: column, because: .value("\(Value.self)")) }
+        guard let value = Value(text) else { throw refusal(of: column, because: .malformed("not a \(Value.self)")) }
         return value
     }
 
@@ -65,13 +65,13 @@ extension PostgresRow {
         as: Value.Type = Value.self
     ) throws -> Value? {
         guard let text = try decode(column, as: String?.self) else { return nil }
-        guard let value = Value(text) else { throw refusal(of: column, because: .value("\(Value.self)")) }
+        guard let value = Value(text) else { throw refusal(of: column, because: .malformed("not a \(Value.self)")) }
         return value
     }
 
     func word<Value: RawRepresentable<String>>(_ column: String, as: Value.Type = Value.self) throws -> Value {
         guard let value = Value(rawValue: try decode(column, as: String.self)) else {
-            throw refusal(of: column, because: .value("\(Value.self)"))
+            throw refusal(of: column, because: .malformed("not a \(Value.self)"))
         }
         return value
     }
@@ -79,7 +79,7 @@ extension PostgresRow {
     func scopes(_ column: String) throws -> ScopeSet {
         ScopeSet(
             try decode(column, as: [String].self).map { name in
-                guard let scope = Scope(name) else { throw refusal(of: column, because: .value("Scope")) }
+                guard let scope = Scope(name) else { throw refusal(of: column, because: .malformed("not a scope")) }
                 return scope
             }
         )
@@ -94,7 +94,9 @@ extension PostgresRow {
     }
 
     func jsonObject(_ column: String) throws -> JSON.Object {
-        guard let object = try json(column).object else { throw refusal(of: column, because: .value("an object")) }
+        guard let object = try json(column).object else {
+            throw refusal(of: column, because: .malformed("not an object"))
+        }
         return object
     }
 }

@@ -18,6 +18,38 @@ package struct Caller: Sendable, Hashable {
     package let tokenIssuedAt: Timestamp
     package let tokenExpiresAt: Timestamp
 
+    package init(
+        organization: OrganizationID,
+        user: UserID,
+        kind: UserKind,
+        role: Role,
+        username: String,
+        person: PersonID?,
+        integration: IntegrationID?,
+        grant: GrantID?,
+        clientName: String?,
+        workspace: WorkspaceID?,
+        credential: Credential,
+        scopes: ScopeSet,
+        tokenIssuedAt: Timestamp,
+        tokenExpiresAt: Timestamp
+    ) {
+        self.organization = organization
+        self.user = user
+        self.kind = kind
+        self.role = role
+        self.username = username
+        self.person = person
+        self.integration = integration
+        self.grant = grant
+        self.clientName = clientName
+        self.workspace = workspace
+        self.credential = credential
+        self.scopes = scopes
+        self.tokenIssuedAt = tokenIssuedAt
+        self.tokenExpiresAt = tokenExpiresAt
+    }
+
     /// What was presented, without the secret.
     package struct Credential: Sendable, Hashable {
         package let token: TokenID

@@ -162,6 +162,11 @@ package struct MappingError: Error, Sendable, Equatable, CustomStringConvertible
     package let pointer: String
     package let problem: String
 
+    package init(pointer: String, problem: String) {
+        self.pointer = pointer
+        self.problem = problem
+    }
+
     package var description: String { "\(pointer.isEmpty ? "the body" : pointer) \(problem)" }
 }
 

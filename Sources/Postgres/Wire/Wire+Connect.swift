@@ -91,7 +91,9 @@ extension Wire {
         unsafe keywords.append(nil)
         unsafe values.append(nil)
         defer {
-            for unsafepointer in unsafe keywords + values { unsafe free(UnsafeMutablePointer(mutating: pointer)) }
+            // An index, because swift-format 6.3.1 breaks `for unsafe`.
+            let texts = unsafe keywords + values
+            for index in unsafe texts.indices { unsafe free(UnsafeMutablePointer(mutating: texts[index])) }
         }
         return unsafe PQconnectStartParams(keywords, values, 0)
     }

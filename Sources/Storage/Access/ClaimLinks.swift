@@ -51,7 +51,9 @@ package struct ClaimLinkCreation: Change {
         )
         guard let row = grants.first else { return refused(.notFound, person: nil) }
         let person = try row.decode("person_id", as: PersonID?.self)
-        guard try row.word("status", as: GrantStatus.self) != .ended else { return refused(.grantEnded, person: person) }
+        guard try row.word("status", as: GrantStatus.self) != .ended else {
+            return refused(.grantEnded, person: person)
+        }
         let results = try await transaction.pipeline([
             """
             UPDATE claim_links SET ended_at = \(now)
@@ -113,7 +115,9 @@ extension Store {
     package func claimLink(_ secret: OpaqueSecret) async throws -> ClaimLinkView? {
         for digest in keyring.digests(of: secret) {
             let found = try await pool.query("SELECT organization_of_claim_link(\(digest)) AS organization_id")
-            guard let organization = try found.only().decode("organization_id", as: OrganizationID?.self) else { continue }
+            guard let organization = try found.only().decode("organization_id", as: OrganizationID?.self) else {
+                continue
+            }
             return try await read(as: organization) { transaction in
                 let rows = try await transaction.query(
                     """
@@ -150,7 +154,9 @@ extension Store {
     ) async throws -> SecretClaim.Claimed? {
         for digest in keyring.digests(of: link) {
             let found = try await pool.query("SELECT organization_of_claim_link(\(digest)) AS organization_id")
-            guard let organization = try found.only().decode("organization_id", as: OrganizationID?.self) else { continue }
+            guard let organization = try found.only().decode("organization_id", as: OrganizationID?.self) else {
+                continue
+            }
             do {
                 return try await perform(SecretClaim(digest: digest, origin: origin, in: self), in: organization)
             } catch AccessRefusal.notFound {

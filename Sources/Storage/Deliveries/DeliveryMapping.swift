@@ -1,6 +1,6 @@
 package import Domain
 import Foundation
-package import Postgres
+import Postgres
 import Transparency
 
 /// Makes events of accepted deliveries: the first half of what a worker does.
@@ -69,7 +69,10 @@ package struct DeliveryMapping: ClaimedWork {
             throw MappingError(pointer: "", problem: "cannot be read: mapping \(delivery.mapping) is not installed")
         }
         guard let zone = TimeZone(identifier: delivery.timeZone) else {
-            throw MappingError(pointer: "", problem: "cannot be dated: time zone \(delivery.timeZone) is not known here")
+            throw MappingError(
+                pointer: "",
+                problem: "cannot be dated: time zone \(delivery.timeZone) is not known here"
+            )
         }
         return try mapping.events(in: delivery.body).enumerated().map { ordinal, event in
             MappedEvent(id: store.newID(), ordinal: ordinal, event: event, delivery: delivery, zone: zone)

@@ -1,5 +1,5 @@
 package import Domain
-package import Postgres
+import Postgres
 
 /// The source behind a hook: what verifying a delivery needs.
 package struct Hook: Sendable {

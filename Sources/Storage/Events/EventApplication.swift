@@ -1,5 +1,5 @@
 package import Domain
-package import Postgres
+import Postgres
 
 /// Applies the next due event of each claimed person: the second half of what a worker does.
 ///
@@ -113,7 +113,7 @@ package struct EventApplication: ClaimedWork {
         """
         UPDATE events SET attempts = \(Int32(failures)), reason = \(reason),
             status = \(next == nil ? "dead" : "pending"), due_at = \(next ?? now),
-            settled_at = \(next == nil ? now : nil)
+            settled_at = \((next == nil ? now : nil) as Timestamp?)
         WHERE id = \(event.id) AND status = 'pending'
         """
     }

@@ -105,14 +105,28 @@ struct PlanWriter {
             return [PlanEntries.updated(id, before, after, status, by: source)]
         case .createMember(let id, let username, let person):
             createdUsers.append(
-                NewUser(id: id, kind: .member, role: .member, username: username, person: person,
-                    integration: nil, custodian: nil)
+                NewUser(
+                    id: id,
+                    kind: .member,
+                    role: .member,
+                    username: username,
+                    person: person,
+                    integration: nil,
+                    custodian: nil
+                )
             )
             return [PlanEntries.createdMember(id, username, person, by: source)]
         case .createIntegrationUser(let id, let username, let person, let custodian, let integration):
             createdUsers.append(
-                NewUser(id: id, kind: .integration, role: .integration, username: username, person: person,
-                    integration: integration.id, custodian: custodian)
+                NewUser(
+                    id: id,
+                    kind: .integration,
+                    role: .integration,
+                    username: username,
+                    person: person,
+                    integration: integration.id,
+                    custodian: custodian
+                )
             )
             return [PlanEntries.createdIntegrationUser(id, username, person, custodian, integration)]
         case .createGrant(let id, let user, let person, let integration, let expiresAt):
@@ -131,8 +145,10 @@ struct PlanWriter {
 
     /// In an order that foreign keys and unique names allow: what ends frees its name before what begins takes one.
     var statements: [SQL] {
-        [insertPeople, updatePeople, endUsers, endGrants, endClaimLinks, insertUsers, insertGrants, updateGrants,
-            supersede, settleEvents, movePositions].compactMap(\.self)
+        [
+            insertPeople, updatePeople, endUsers, endGrants, endClaimLinks, insertUsers, insertGrants, updateGrants,
+            supersede, settleEvents, movePositions,
+        ].compactMap(\.self)
     }
 
     private var insertPeople: SQL? {

@@ -113,7 +113,7 @@ struct ProvisioningWorld {
             )
         }
         guard let externalID = ExternalID(lane.externalID) else {
-            throw row.refusal(of: "external_id", because: .value("ExternalID"))
+            throw row.refusal(of: "external_id", because: .malformed("not an external id"))
         }
         var state = PersonState(lane: .init(source: lane.source, externalID: externalID, applied: applied))
         if let id = try row.decode("person_id", as: PersonID?.self) {
