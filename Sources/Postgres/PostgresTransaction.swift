@@ -1,5 +1,3 @@
-import CLibpq
-
 /// A transaction while its closure runs; afterwards it refuses every use with `transactionEnded`.
 package final class PostgresTransaction: Sendable {
     private let wire: Wire
@@ -39,6 +37,16 @@ package final class PostgresTransaction: Sendable {
             _ = try await wire.fly(flight, shielded: true).results.get()
             throw error
         }
+    }
+
+    /// Executes the text of a file of statements, by the simple protocol. False when the text itself ended the
+    /// transaction.
+    func script(_ text: String) async throws(PostgresError) -> Bool {
+        // Takes BEGIN along, which a script cannot.
+        _ = try await query("SELECT 1")
+        let outcome = await wire.fly(Flight([], kind: .script(text), lease: lease, isAutocommit: false))
+        _ = try outcome.results.get()
+        return outcome.status == .open
     }
 
     // MARK: Begin and end
