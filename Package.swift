@@ -202,7 +202,7 @@ let package = Package(
         // Tests.
         .tests("Filter", uses: ["Filter", "Transparency"]),
         .tests("Transparency", uses: ["Transparency", .crypto]),
-        .tests("Domain", uses: ["Domain"]),
+        .tests("Domain", uses: ["Domain", "Transparency"]),
 
         .tests("Outbound", uses: ["Outbound", "Domain", .httpTypes, .nioCore, .nioPosix]),
     ]
