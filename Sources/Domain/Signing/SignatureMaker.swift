@@ -13,7 +13,7 @@ package enum SignatureMaker {
     ) throws(SignatureMakerError) -> [(name: String, value: String)] {
         var made: [(name: String, value: String)] = []
         if let name = profile.idHeader {
-            guard let id, id.utf8.count <= SignedMessage.longestValue, SignedMessage.isID(id, in: profile) else {
+            guard let id, id.utf8.count <= SignedMessage.longestValue, SignedMessage.isID(id) else {
                 throw .idUnusable
             }
             made.append((name, id))

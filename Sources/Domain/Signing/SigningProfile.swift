@@ -52,12 +52,14 @@ package struct SigningProfile: Sendable, Hashable {
         package let encoding: Encoding
     }
 
+    /// How a signature is made.
     package enum Algorithm: String, CaseIterable, Sendable {
         case hmacSHA256 = "hmac-sha256"
         case hmacSHA512 = "hmac-sha512"
         case ed25519
     }
 
+    /// How a signature's bytes are written.
     package enum Encoding: String, CaseIterable, Sendable {
         /// Either case.
         case hex
@@ -85,12 +87,14 @@ package struct SigningProfile: Sendable, Hashable {
         package let pastSeconds: Int64?
         package let futureSeconds: Int64?
 
+        /// Where the sender writes the time.
         package enum Place: Hashable, Sendable {
             case header(String)
             /// The value of that name in a signature header written as `pairs`.
             case pair(String)
         }
 
+        /// How the sender writes the time.
         package enum Unit: String, CaseIterable, Sendable {
             case seconds
             case milliseconds
@@ -98,6 +102,7 @@ package struct SigningProfile: Sendable, Hashable {
         }
     }
 
+    /// What makes two deliveries of one source the same.
     package enum Deduplication: String, CaseIterable, Sendable {
         /// The id, which must be signed.
         case id
@@ -105,6 +110,7 @@ package struct SigningProfile: Sendable, Hashable {
         case signedBytes = "signed-bytes"
     }
 
+    /// How a key is written where people paste it.
     package enum SecretForm: String, CaseIterable, Sendable {
         /// `whsec_` and base64: a symmetric key.
         case whsec
@@ -125,6 +131,7 @@ package struct SigningProfile: Sendable, Hashable {
         package let acknowledgeWithinMilliseconds: Int
     }
 
+    /// What the sender asks before it sends.
     package enum Handshake: String, CaseIterable, Sendable {
         case none
     }

@@ -185,7 +185,9 @@ import Transparency
             try verdict(headers(good + " v2," + String(repeating: "x", count: 4_096))) == .refused(.signatureTooLong)
         )
         var changed = all
-        for text in [String(repeating: "x", count: 257), "", "a b", "msg.1", "é", "a\u{0}"] {
+        for text in [
+            String(repeating: "x", count: 257), "", "a b", "é", "a\u{0}", "x.1614265330.{\"a\":\"", "[", "a\"", "a,b",
+        ] {
             changed[0].value = text
             #expect(try verdict(changed) == .refused(.idMalformed))
         }
@@ -209,6 +211,7 @@ import Transparency
         // Standard Webhooks renews the time with each attempt and keeps the id.
         #expect(try deduplication("msg_1", 1_700_000_060, "{}") == first)
         #expect(try deduplication("msg_2", 1_700_000_000, "{}") != first)
+        #expect(try deduplication("urn:uuid:5.7/x@y|z=~+-", 1_700_000_000, "{}") != first)
     }
 
     @Test func `what the maker signs the verifier accepts, and it is the published signature`() throws {
@@ -233,7 +236,7 @@ import Transparency
         #expect(throws: SignatureMakerError.idUnusable) {
             try SignatureMaker.sign(
                 profile: profile,
-                id: "a.b",
+                id: "a{b",
                 at: Timestamp(seconds: 0),
                 body: body,
                 keys: [symmetric()]
