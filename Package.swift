@@ -164,7 +164,7 @@ let package = Package(
             "Edge",
             uses: Target.Dependency.edgeKit + [
                 .coreMetrics, .hummingbirdCore, .hummingbirdTLS, .instrumentation, .mustache, .nioHTTPTypes,
-                .nioHTTPTypesHTTP1, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .crypto,
+                .nioHTTPTypesHTTP1, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .crypto, .systemPackage,
             ]
         ),
         .door("Webhooks"),
@@ -203,6 +203,13 @@ let package = Package(
         .tests("Filter", uses: ["Filter", "Transparency"]),
         .tests("Transparency", uses: ["Transparency", .crypto]),
         .tests("Domain", uses: ["Domain", "Transparency"]),
+        .tests(
+            "Edge",
+            uses: [
+                "Edge", "Domain", "Filter", "Transparency", .crypto, .coreMetrics, .httpTypes, .hummingbird,
+                .hummingbirdCore, .hummingbirdTesting, .logging, .metrics, .nioCore, .nioPosix, .serviceLifecycle,
+            ]
+        ),
 
         .tests("Outbound", uses: ["Outbound", "Domain", .httpTypes, .nioCore, .nioPosix]),
     ]

@@ -27,6 +27,7 @@ package struct IPAddress: Hashable, Sendable {
         }
     }
 
+    /// From the 32 bits of an IPv4 address.
     package init(ipv4 bits: UInt32) {
         self.init(high: 0, low: Self.mappedPrefix | UInt64(bits))
     }

@@ -1,0 +1,68 @@
+package import Hummingbird
+package import NIOCore
+package import Transparency
+
+extension Request {
+    /// The whole body, refused before it is read when its declared length is over the limit, and as soon as it is when
+    /// it declares none. A body that ends early is refused, never taken for a shorter one.
+    package func readBody(mostBytes: Int) async throws -> ByteBuffer {
+        var declared: Int?
+        if let text = headers[.contentLength] {
+            guard let length = Int(text), length >= 0 else {
+                throw EdgeError.malformed(detail: "Content-Length is not a length.")
+            }
+            guard length <= mostBytes else { throw EdgeError.payloadTooLarge(mostBytes: mostBytes) }
+            declared = length
+        }
+        var whole = ByteBuffer()
+        for try await part in body {
+            guard whole.readableBytes + part.readableBytes <= mostBytes else {
+                throw EdgeError.payloadTooLarge(mostBytes: mostBytes)
+            }
+            whole.writeImmutableBuffer(part)
+        }
+        guard declared == nil || declared == whole.readableBytes else {
+            throw EdgeError.malformed(detail: "The body ends before its Content-Length.")
+        }
+        return whole
+    }
+
+    /// The body as strict JSON (``Transparency/JSON``): one value, UTF-8, no name twice, bounded depth. Refuses any
+    /// content type but the given ones with 415.
+    package func readJSON(
+        mostBytes: Int = JSON.Limits.standard.bytes,
+        contentTypes: [String] = ["application/json"]
+    ) async throws -> JSON {
+        try refuseUnless(contentTypes)
+        var bytes = try await readBody(mostBytes: mostBytes)
+        do throws(JSON.ParseError) {
+            return try JSON.parse(bytes.readBytes(length: bytes.readableBytes) ?? [], limits: .init(bytes: mostBytes))
+        } catch {
+            throw EdgeError.malformed(detail: "The body is not JSON as we take it: \(error).")
+        }
+    }
+
+    /// The body as a value of the given type. Besides ``readJSON(mostBytes:contentTypes:)`` it refuses members that the
+    /// type does not know, wrong kinds and missing members, each with its JSON pointer.
+    package func decodeJSON<Value: Decodable>(
+        as type: Value.Type = Value.self,
+        mostBytes: Int = JSON.Limits.standard.bytes,
+        contentTypes: [String] = ["application/json"]
+    ) async throws -> Value {
+        try JSONBody.decode(type, from: try await readJSON(mostBytes: mostBytes, contentTypes: contentTypes))
+    }
+
+    /// The media type without its parameters; a `charset` other than UTF-8 is another type.
+    private func refuseUnless(_ accepted: [String]) throws(EdgeError) {
+        let values = headers[values: .contentType]
+        let parts = (values.first ?? "").lowercased().split(separator: ";").map { part in
+            part.drop { $0 == " " }.prefix { $0 != " " }
+        }
+        let isUTF8 = parts.dropFirst().allSatisfy { parameter in
+            !parameter.hasPrefix("charset=") || ["utf-8", "\"utf-8\""].contains(parameter.dropFirst(8))
+        }
+        guard values.count == 1, let type = parts.first, isUTF8, accepted.contains(String(type)) else {
+            throw .unsupportedMediaType(accepted: accepted.joined(separator: " or "))
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/// Every metric that Rollcall counts, with its dimensions. Names are part of the interface: dashboards hold them.
+package enum MetricName {
+    /// `source`, `verdict`
+    package static let deliveries = "rollcall_deliveries_total"
+    /// From the first byte of a delivery's header to its answer.
+    package static let acknowledgementSeconds = "rollcall_acknowledgement_seconds"
+    package static let eventsPending = "rollcall_events_pending"
+    package static let eventsOldestAge = "rollcall_events_oldest_age_seconds"
+    package static let applySeconds = "rollcall_apply_seconds"
+    /// `state`: idle, busy, waiting
+    package static let poolConnections = "rollcall_pool_connections"
+    /// `table`
+    package static let partitionsAhead = "rollcall_partitions_ahead"
+    /// `door`, `status`
+    package static let httpRequests = "rollcall_http_requests_total"
+    /// `door`
+    package static let httpRequestSeconds = "rollcall_http_request_seconds"
+    /// Series that were not kept because their metric has ``PrometheusRegistry/mostSeriesPerMetric`` already.
+    package static let seriesDropped = "rollcall_metrics_series_dropped_total"
+
+    /// The HELP line of each.
+    static let help: [String: String] = [
+        deliveries: "Deliveries received, by source and the verdict on their signature.",
+        acknowledgementSeconds: "Time from a delivery's arrival to its acknowledgement.",
+        eventsPending: "Events that wait to be applied.",
+        eventsOldestAge: "Age of the oldest event that waits to be applied.",
+        applySeconds: "Time to apply the events of one claim.",
+        poolConnections: "Database connections of the pool, by state.",
+        partitionsAhead: "Partitions that exist beyond the current one, by table.",
+        httpRequests: "HTTP requests answered, by door and status.",
+        httpRequestSeconds: "Time to answer an HTTP request, by door.",
+        seriesDropped: "Series not kept because their metric had too many.",
+    ]
+}

@@ -1,0 +1,129 @@
+import Domain
+import Edge
+import Hummingbird
+import HummingbirdTesting
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+struct StillClock: WallClock {
+    var instant = Timestamp(seconds: 1_795_000_000)
+    func now() -> Timestamp { instant }
+}
+
+/// Bytes that never repeat, the same in every run.
+final class CountingRandomness: Randomness {
+    private let next = Atomic<UInt64>(1)
+
+    func bytes(_ count: Int) -> [UInt8] {
+        let seed = next.add(1, ordering: .relaxed).newValue
+        return (0..<count).map { UInt8(truncatingIfNeeded: seed &* 2_654_435_761 >> UInt64($0 % 8) &+ UInt64($0)) }
+    }
+}
+
+/// A logger whose lines a test can read.
+final class LogLines: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+    var sink: LogSink {
+        LogSink { [self] bytes in lines.withLock { $0.append(String(decoding: bytes, as: UTF8.self)) } }
+    }
+}
+
+func quietLogger() -> Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+
+func edgeApplication(
+    limits: EdgeLimits = EdgeLimits(),
+    proxies: ProxyTrust = ProxyTrust(),
+    faults: FaultReader = FaultReader(),
+    logger: Logger = quietLogger(),
+    routes: (Router<EdgeContext>) -> Void
+) throws -> some ApplicationProtocol {
+    let surroundings = EdgeSurroundings(
+        clock: StillClock(),
+        randomness: CountingRandomness(),
+        proxies: proxies,
+        faults: faults
+    )
+    let router = Router<EdgeContext>.edge(faults: faults)
+    routes(router)
+    router.closeMethods()
+    var configuration = EdgeServer.Configuration(address: .hostname("localhost", port: 0))
+    configuration.limits = limits
+    return try EdgeServer.application(
+        responder: EdgeResponder(router.buildResponder(), surroundings: surroundings),
+        configuration: configuration,
+        logger: logger
+    )
+}
+
+/// A client that sends what it is told and keeps what it gets, whatever HTTP says.
+final class RawClient: Sendable {
+    private final class Collector: ChannelInboundHandler, Sendable {
+        typealias InboundIn = ByteBuffer
+        let bytes = Mutex(ByteBuffer())
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            _ = bytes.withLock { $0.writeImmutableBuffer(Self.unwrapInboundIn(data)) }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    }
+
+    private let channel: any Channel
+    private let collector: Collector
+    private let ended = Atomic<Bool>(false)
+
+    init(port: Int, reads: Bool = true) async throws {
+        let collector = Collector()
+        channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.autoRead, value: reads)
+            .channelInitializer { $0.pipeline.addHandler(collector) }
+            .connect(host: "localhost", port: port).get()
+        self.collector = collector
+        channel.closeFuture.whenComplete { [weak self] _ in self?.ended.store(true, ordering: .relaxed) }
+    }
+
+    var text: String { collector.bytes.withLock { String(buffer: $0) } }
+    var isClosed: Bool { ended.load(ordering: .relaxed) }
+
+    /// False once the peer is gone.
+    @discardableResult func send(_ text: String) async -> Bool {
+        do {
+            try await channel.writeAndFlush(ByteBuffer(string: text))
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    func close() async {
+        channel.close(promise: nil)
+        await wait { self.isClosed }
+    }
+
+    /// Whether the condition came true in time.
+    @discardableResult func wait(within limit: Duration = .seconds(5), until condition: () -> Bool) async -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while !condition() {
+            guard ContinuousClock.now < deadline else { return false }
+            do { try await Task.sleep(for: .milliseconds(5)) } catch { return false }
+        }
+        return true
+    }
+
+    /// Everything that came until the peer closed, or nil when it did not close in time.
+    func textAtClose(within limit: Duration = .seconds(5)) async -> String? {
+        await wait(within: limit) { self.isClosed } ? text : nil
+    }
+
+    func waitForText(_ wanted: String, within limit: Duration = .seconds(5)) async -> Bool {
+        await wait(within: limit) { self.text.contains(wanted) }
+    }
+}
+
+extension String {
+    var statusLine: String { String(prefix { $0 != "\r" && $0 != "\r\n" }) }
+}
