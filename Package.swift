@@ -168,7 +168,7 @@ let package = Package(
             ]
         ),
         .door("Webhooks"),
-        .door("OAuth", uses: [.mustache]),
+        .door("OAuth", uses: [.mustache], resources: [.embedInCode("Pages")]),
         .door("API"),
 
         // Outgoing connections, and the engines.

@@ -54,11 +54,12 @@ CALL protect('audit_subject_keys', 'SELECT, INSERT, DELETE');
 -- Refusals of unauthenticated callers of this minute, until one summary entry tells them.
 CREATE TABLE refusal_tallies (
     organization_id uuid NOT NULL,
-    source_id       uuid NOT NULL,
+    target_kind     text NOT NULL,          -- source: its deliveries; grant: its client secret
+    target_id       uuid NOT NULL,
     reason          text NOT NULL,
     minute          timestamptz NOT NULL,
     count           bigint NOT NULL,
-    PRIMARY KEY (organization_id, source_id, reason, minute)
+    PRIMARY KEY (organization_id, target_id, reason, minute)
 );
 CALL protect('refusal_tallies', 'SELECT, INSERT, UPDATE, DELETE');
 

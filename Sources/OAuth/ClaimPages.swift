@@ -1,0 +1,149 @@
+import Domain
+import Edge
+import HTTPTypes
+import Hummingbird
+import Mustache
+import NIOCore
+import Storage
+import Transparency
+
+/// `/claim/{link}`: GET shows what the link is for and changes nothing, however often a mail scanner follows it; POST
+/// claims, once. A page for a browser, JSON for everybody else.
+///
+/// Whoever holds the link can claim: until members sign in, the link is the proof (Threat model).
+struct ClaimPages: Sendable {
+    private let store: Store
+    private let template: MustacheTemplate
+
+    init(store: Store) throws {
+        self.store = store
+        template = try MustacheTemplate(string: String(decoding: PackageResources.claim_mustache, as: UTF8.self))
+    }
+
+    func mount(on router: Router<EdgeContext>) {
+        router.get("/claim/{link}") { request, context in
+            guard let link = link(context), let view = try await store.claimLink(link) else {
+                return try gone(request, context)
+            }
+            return show(view, request)
+        }
+        router.post("/claim/{link}") { request, context in
+            try Self.refuseCrossSite(request)
+            guard let link = link(context), let claimed = try await store.claim(link, from: context.origin) else {
+                return try gone(request, context)
+            }
+            return hand(claimed, request)
+        }
+    }
+
+    private func link(_ context: EdgeContext) -> OpaqueSecret? {
+        context.parameters.get("link").flatMap { OpaqueSecret($0) }.flatMap { $0.kind == .claim ? $0 : nil }
+    }
+
+    /// A page of another site cannot use up a link that it came to know of.
+    private static func refuseCrossSite(_ request: Request) throws {
+        let site = HTTPField.Name("Sec-Fetch-Site").flatMap { request.headers[$0] }
+        guard site == nil || site == "same-origin" || site == "none" else { throw EdgeError.forbidden(needs: nil) }
+    }
+
+    // MARK: Answers
+
+    private func show(_ view: ClaimLinkView, _ request: Request) -> Response {
+        guard Self.wantsPage(request) else {
+            let body: JSON = [
+                "organization": .string(view.organizationName),
+                "client_name": .string(view.clientName),
+                "username": .string(view.username),
+                "custodian": view.custodian.map(JSON.string) ?? .null,
+                "expires_at": .string(view.expiresAt.description),
+            ]
+            return body.response(fields: Self.fields)
+        }
+        return page(
+            Page(
+                title: "Claim a client secret",
+                lead: "The secret is shown once and kept nowhere. Have the integration at hand that needs it.",
+                rows: [
+                    .init("Organization", view.organizationName),
+                    .init("Grant", view.clientName),
+                    .init("Integration user", view.username),
+                    .init("For", view.custodian ?? "the person whom you got this link from"),
+                    .init("Link good until", view.expiresAt.description),
+                ],
+                can_claim: true
+            )
+        )
+    }
+
+    private func hand(_ claimed: SecretClaim.Claimed, _ request: Request) -> Response {
+        guard Self.wantsPage(request) else {
+            let body: JSON = [
+                "client_id": .string(claimed.client.description),
+                "client_secret": .string(claimed.secret.reveal()),
+            ]
+            return body.response(fields: Self.fields)
+        }
+        return page(
+            Page(
+                title: "Your client secret",
+                lead: "Copy it now: this page cannot be shown again. If it is lost, ask for another link.",
+                rows: [
+                    .init("Client id", claimed.client.description, isCode: true),
+                    .init("Client secret", claimed.secret.reveal(), isCode: true),
+                ],
+                can_claim: false
+            )
+        )
+    }
+
+    /// Unknown, used, replaced and over look alike.
+    private func gone(_ request: Request, _ context: EdgeContext) throws -> Response {
+        guard Self.wantsPage(request) else { throw EdgeError.notFound }
+        let lead = "It was used, replaced by a newer one, or is over. Ask a security admin for another."
+        return page(Page(title: "This link is no longer good", lead: lead, rows: [], can_claim: false), .notFound)
+    }
+
+    private static func wantsPage(_ request: Request) -> Bool {
+        request.headers[.accept]?.lowercased().contains("text/html") ?? false
+    }
+
+    private static let fields: HTTPFields = [.cacheControl: "no-store"]
+
+    private func page(_ page: Page, _ status: HTTPResponse.Status = .ok) -> Response {
+        var fields = Self.fields
+        fields[.contentType] = "text/html; charset=utf-8"
+        fields[.contentSecurityPolicy] =
+            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        let text = template.render(page)
+        return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+}
+
+// Names as the template writes them; Mustache reads them by reflection.
+private struct Page {
+    let title: String
+    let lead: String
+    let rows: [Row]
+    let can_claim: Bool
+    let has_rows: Bool
+
+    init(title: String, lead: String, rows: [Row], can_claim: Bool) {
+        self.title = title
+        self.lead = lead
+        self.rows = rows
+        self.can_claim = can_claim
+        has_rows = !rows.isEmpty
+    }
+
+    struct Row {
+        let name: String
+        let value: String
+        let is_code: Bool
+
+        init(_ name: String, _ value: String, isCode: Bool = false) {
+            self.name = name
+            self.value = value
+            is_code = isCode
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Domain
+import Edge
+import Storage
+
+extension OAuthDoor {
+    /// The client whose secret was presented. What is wrong with its terms is not judged here.
+    func authenticate(_ form: TokenForm) async throws -> ClientFacts {
+        guard let presented = try PresentedClient(form) else {
+            throw OAuthError(.invalidClient, "The client did not say who it is: client id and secret are needed.")
+        }
+        guard let client = try await store.client(presented.grant) else {
+            throw OAuthError.wrongClient(usedBasic: presented.usedBasic)
+        }
+        guard store.isSecret(presented.secret, of: client) else {
+            // Not an entry each: who knows a client's id could fill the log.
+            tallies.count(AccessRefusal.wrongSecret.rawValue, of: .grant(presented.grant), in: client.organization)
+            throw OAuthError.wrongClient(usedBasic: presented.usedBasic)
+        }
+        return client
+    }
+
+    /// Commits the entry of a refusal before it is answered.
+    func record(
+        _ action: ActionCode,
+        refused reason: AccessRefusal,
+        of client: ClientFacts,
+        _ context: EdgeContext
+    ) async throws {
+        let draft = AuditDraft(
+            action,
+            .grant(client.grant),
+            outcome: .refused,
+            reason: reason.rawValue,
+            person: client.person
+        )
+        let observation = Observation(draft, by: client.attribution(context))
+        _ = try await observations.perform(observation, in: client.organization)
+    }
+}
+
+extension ClientFacts {
+    func attribution(_ context: EdgeContext) -> Attribution {
+        Attribution(
+            actor: kind == .integration ? .integrationUser(user) : .member(user),
+            onBehalfOf: kind == .integration ? [person].compactMap(\.self) : [],
+            origin: context.origin,
+            receivedAt: context.receivedAt
+        )
+    }
+}

@@ -1,0 +1,87 @@
+// OAuth: the door of integrations and resource servers. It owns `/oauth/token` (client credentials), `/oauth/introspect`
+// (RFC 7662), `/oauth/revoke` (RFC 7009), the authorization server's metadata (RFC 8414), and the one-time claim link by
+// which a custodian gets a client secret.
+//
+// The phases of every token request are the door's: read the form once, authenticate the client, check its terms, check
+// scopes, issue. A grant type only fills in what it issues (`TokenEndpoint`), so that it cannot forget a step.
+//
+// Who is a client, what its terms are and what is written lives in Domain and Storage.
+
+package import Domain
+package import Edge
+import HTTPTypes
+import Hummingbird
+package import Storage
+import Transparency
+
+/// The authorization server.
+package struct OAuthDoor: Sendable {
+    let store: Store
+    let issues: GroupCommit<TokenIssue>
+    let observations: GroupCommit<Observation>
+    let tallies: RefusalTallies
+    /// Byte-identical wherever it appears: `issuer`, and the base of every endpoint. No trailing slash.
+    let issuer: String
+
+    /// How long an access token of client credentials lives; never past its grant.
+    package static let accessTokenLifetime = Duration.seconds(600)
+    /// Bytes of a form at most.
+    static let mostFormBytes = 16 * 1024
+
+    package init(
+        store: Store,
+        issues: GroupCommit<TokenIssue>,
+        observations: GroupCommit<Observation>,
+        tallies: RefusalTallies,
+        issuer: String
+    ) {
+        self.store = store
+        self.issues = issues
+        self.observations = observations
+        self.tallies = tallies
+        self.issuer = issuer
+    }
+
+    package func mount(on router: Router<EdgeContext>) throws {
+        post("/oauth/token", on: router) { try await TokenEndpoint(door: self).respond(to: $0, $1) }
+        post("/oauth/introspect", on: router) { try await IntrospectionEndpoint(door: self).respond(to: $0, $1) }
+        post("/oauth/revoke", on: router) { try await RevocationEndpoint(door: self).respond(to: $0, $1) }
+        let metadata = self.metadata
+        router.get("/.well-known/oauth-authorization-server") { _, _ in
+            metadata.response(fields: [.cacheControl: "public, max-age=300"])
+        }
+        try ClaimPages(store: store).mount(on: router)
+    }
+
+    /// A form endpoint, whose refusals are in the protocol's own form (RFC 6749 5.2).
+    private func post(
+        _ path: RouterPath,
+        on router: Router<EdgeContext>,
+        _ respond: @escaping @Sendable (TokenForm, EdgeContext) async throws -> Response
+    ) {
+        router.post(path) { request, context in
+            do {
+                return try await respond(try await TokenForm(request), context)
+            } catch let error as OAuthError {
+                return error.response
+            }
+        }
+    }
+
+    private var metadata: JSON {
+        let methods: JSON = ["client_secret_basic", "client_secret_post"]
+        return [
+            "issuer": .string(issuer),
+            "token_endpoint": .string(issuer + "/oauth/token"),
+            "introspection_endpoint": .string(issuer + "/oauth/introspect"),
+            "revocation_endpoint": .string(issuer + "/oauth/revoke"),
+            "grant_types_supported": ["client_credentials"],
+            // RFC 8414 2 requires the member; there is no authorization endpoint yet.
+            "response_types_supported": [],
+            "token_endpoint_auth_methods_supported": methods,
+            "introspection_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_methods_supported": methods,
+            "scopes_supported": .array(ScopeSet.all.names.map(JSON.string)),
+        ]
+    }
+}

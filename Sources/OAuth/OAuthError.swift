@@ -1,0 +1,48 @@
+import Domain
+import HTTPTypes
+import Hummingbird
+import Transparency
+
+/// A refusal of a form endpoint. Raw values are the registered error codes.
+struct OAuthError: Error {
+    enum Code: String {
+        case invalidRequest = "invalid_request"
+        case invalidClient = "invalid_client"
+        case unauthorizedClient = "unauthorized_client"
+        case unsupportedGrantType = "unsupported_grant_type"
+        case invalidScope = "invalid_scope"
+        case invalidTarget = "invalid_target"
+        case invalidToken = "invalid_token"
+        case insufficientScope = "insufficient_scope"
+    }
+
+    let code: Code
+    let description: String
+    /// Whether the client tried the Authorization header, and is to be challenged there (RFC 6749 5.2).
+    var usedBasic = false
+
+    init(_ code: Code, _ description: String, usedBasic: Bool = false) {
+        self.code = code
+        self.description = description
+        self.usedBasic = usedBasic
+    }
+
+    var response: Response {
+        var fields: HTTPFields = [.cacheControl: "no-store"]
+        let status: HTTPResponse.Status
+        switch code {
+        case .invalidClient:
+            status = .unauthorized
+            fields[.wwwAuthenticate] = #"Basic realm="oauth", charset="UTF-8""#
+        case .invalidToken:
+            status = .unauthorized
+            fields[.wwwAuthenticate] = #"Bearer error="invalid_token""#
+        case .insufficientScope:
+            status = .forbidden
+            fields[.wwwAuthenticate] = #"Bearer error="insufficient_scope""#
+        default: status = .badRequest
+        }
+        let body: JSON = ["error": .string(code.rawValue), "error_description": .string(description)]
+        return body.response(status: status, fields: fields)
+    }
+}

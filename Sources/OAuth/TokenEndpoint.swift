@@ -1,0 +1,82 @@
+import Domain
+import Edge
+import Foundation
+import Hummingbird
+import Storage
+import Transparency
+
+/// `POST /oauth/token`.
+struct TokenEndpoint: Sendable {
+    let door: OAuthDoor
+
+    func respond(to form: TokenForm, _ context: EdgeContext) async throws -> Response {
+        guard let type = form["grant_type"] else { throw OAuthError(.invalidRequest, "grant_type is missing.") }
+        guard type == "client_credentials" else {
+            throw OAuthError(.unsupportedGrantType, "Only client_credentials is supported.")
+        }
+        let client = try await door.authenticate(form)
+        if let refusal = client.refusal(from: context.client) {
+            try await door.record(.tokenIssued, refused: refusal, of: client, context)
+            throw Self.refused(refusal)
+        }
+        let audience = try Self.audience(form["resource"], issuer: door.issuer)
+        let scopes = try await scopes(form["scope"], of: client, context)
+        let issue = TokenIssue(
+            to: client,
+            scopes: scopes,
+            audience: audience,
+            lifetime: OAuthDoor.accessTokenLifetime,
+            by: client.attribution(context),
+            in: door.store
+        )
+        do {
+            return Self.answer(try await door.issues.perform(issue, in: client.organization), scopes)
+        } catch let refusal as AccessRefusal {
+            throw Self.refused(refusal)
+        }
+    }
+
+    /// What was asked for, all of it; without a wish everything that the client may.
+    private func scopes(_ wish: String?, of client: ClientFacts, _ context: EdgeContext) async throws -> ScopeSet {
+        let asked = wish.map { ScopeSet(parsing: $0) } ?? client.scopes
+        guard let asked, !asked.isEmpty, asked.isSubset(of: client.scopes) else {
+            try await door.record(.tokenIssued, refused: .scopeMissing, of: client, context)
+            throw OAuthError(.invalidScope, "The grant does not have every scope that was asked for.")
+        }
+        return asked
+    }
+
+    /// RFC 8707: the one protected resource here is this server's own API.
+    private static func audience(_ resource: String?, issuer: String) throws(OAuthError) -> String? {
+        guard let resource else { return nil }
+        guard resource == issuer || resource == issuer + "/v1" else {
+            throw OAuthError(.invalidTarget, "resource is not one of this server's.")
+        }
+        return resource
+    }
+
+    /// The client proved itself, so it is told why.
+    private static func refused(_ refusal: AccessRefusal) -> OAuthError {
+        let why =
+            switch refusal {
+            case .userDeactivated: "The user of this grant is deactivated."
+            case .grantEnded, .superseded: "This grant has ended."
+            case .grantSuspended: "This grant is suspended."
+            case .grantExpired: "This grant has expired."
+            case .addressNotAllowed: "This grant may not be used from this address."
+            case .integrationDisabled: "The integration is disabled."
+            default: "This grant may not be used."
+            }
+        return OAuthError(.unauthorizedClient, why)
+    }
+
+    private static func answer(_ issued: TokenIssue.Issued, _ scopes: ScopeSet) -> Response {
+        let body: JSON = [
+            "access_token": .string(issued.secret.reveal()),
+            "token_type": "Bearer",
+            "expires_in": .integer((issued.expiresAt - issued.issuedAt).components.seconds),
+            "scope": .string(scopes.joined),
+        ]
+        return body.response(fields: [.cacheControl: "no-store"])
+    }
+}

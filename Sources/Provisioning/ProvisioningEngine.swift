@@ -1,0 +1,91 @@
+// Provisioning: the engine of the apply leg. It makes events of accepted deliveries, and applies the events of each
+// person in order. What follows from an event is computed in Domain (`Planner`), claimed, locked and written in Storage
+// (`DeliveryMapping`, `EventApplication`); here is only the loop around them.
+//
+// Any number of engines may run, on any number of nodes: claims skip what another one holds.
+
+package import Domain
+package import Logging
+import Metrics
+import Postgres
+package import ServiceLifecycle
+package import Storage
+
+/// Maps and applies whatever waits, as soon as it is told or looks.
+package struct ProvisioningEngine: Service {
+    private let store: Store
+    private let mapping: DeliveryMapping
+    private let signal: WorkSignal
+    private let workers: Int
+    private let logger: Logger
+
+    /// How long something waits at most when no signal came: what other nodes accepted, what became due.
+    package static let lookInterval = Duration.milliseconds(100)
+    /// Pause after a fault, so that a database that is away is not beaten.
+    package static let pauseAfterFault = Duration.seconds(1)
+    /// Deliveries or persons of one transaction at most.
+    package static let mostPerClaim = 64
+
+    package init(
+        store: Store,
+        mappings: [String: Mapping],
+        signal: WorkSignal,
+        workers: Int = 2,
+        logger: Logger
+    ) {
+        self.store = store
+        mapping = DeliveryMapping(mappings: mappings)
+        self.signal = signal
+        self.workers = workers
+        self.logger = logger
+    }
+
+    /// Works until graceful shutdown; what is claimed then is finished.
+    package func run() async throws {
+        await withGracefulShutdownHandler {
+            await withTaskGroup { group in
+                group.addTask { await look() }
+                for _ in 0..<workers { group.addTask { await work() } }
+                await group.waitForAll()
+            }
+        } onGracefulShutdown: {
+            signal.close()
+        }
+    }
+
+    // Every look wakes one worker, which wakes the next while there is more.
+    private func look() async {
+        while !Task.isCancelled, !Task.isShuttingDownGracefully {
+            signal.raise()
+            do { try await Task.sleep(for: Self.lookInterval) } catch { return }
+        }
+    }
+
+    private func work() async {
+        for await _ in signal.wakeUps {
+            do {
+                try await drain()
+            } catch {
+                logger.error("Provisioning paused after a fault", metadata: ["error": .string(String(reflecting: error))])
+                // Cancelled while pausing: the loop ends with the stream.
+                try? await Task.sleep(for: Self.pauseAfterFault)
+            }
+        }
+    }
+
+    /// Returns when nothing is left that this engine may claim now.
+    package func drain() async throws {
+        var done = 1
+        while done > 0, !Task.isCancelled {
+            done = try await store.performNext(mapping, most: Self.mostPerClaim)
+            let began = ContinuousClock.now
+            let applied = try await store.performNext(EventApplication(), most: Self.mostPerClaim)
+            if applied > 0 {
+                let took = ContinuousClock.now - began
+                Timer(label: "rollcall_apply_seconds").recordNanoseconds(took.wholeMicroseconds * 1000)
+                signal.raise()
+            }
+            done += applied
+        }
+    }
+}

@@ -1,0 +1,78 @@
+package import Domain
+import Postgres
+
+/// How much waits, over all organizations.
+package struct WorkWaiting: Sendable {
+    package let deliveries: Int64
+    package let events: Int64
+    package let deadEvents: Int64
+    package let entriesPending: Int64
+    /// Since when the oldest of what could be done now waits; nil when nothing does.
+    package let oldestDueAt: Timestamp?
+    package let now: Timestamp
+
+    package var oldestAge: Duration {
+        guard let oldestDueAt, oldestDueAt < now else { return .zero }
+        return now - oldestDueAt
+    }
+}
+
+extension Store {
+    /// Partitions that exist beyond the current one: this many are kept, and one is a warning.
+    package static let partitionsAheadWanted = 3
+
+    /// Makes the partitions that are missing; returns how many that were.
+    package func extendPartitions() async throws -> Int {
+        let rows = try await pool.query("SELECT extend_partitions(\(Int32(Self.partitionsAheadWanted))) AS made")
+        return Int(try rows.only().decode("made", as: Int32.self))
+    }
+
+    package func partitionsAhead() async throws -> Int {
+        Int(try await pool.query("SELECT partitions_ahead() AS ahead").only().decode("ahead", as: Int32.self))
+    }
+
+    package func workWaiting() async throws -> WorkWaiting {
+        let row = try await pool.query(
+            """
+            SELECT deliveries, events, oldest_due, dead, entries_pending, clock_timestamp() AS now FROM work_waiting()
+            """
+        ).only()
+        return WorkWaiting(
+            deliveries: try row.decode("deliveries"),
+            events: try row.decode("events"),
+            deadEvents: try row.decode("dead"),
+            entriesPending: try row.decode("entries_pending"),
+            oldestDueAt: try row.decode("oldest_due"),
+            now: try row.decode("now")
+        )
+    }
+
+    /// What of the server's settings decides whether an acknowledged commit is kept.
+    package struct Durability: Sendable, Hashable {
+        package let fsync: Bool
+        package let fullPageWrites: Bool
+        package let synchronousCommit: String
+
+        /// Whether a commit survives a crash of the database's machine.
+        package var holds: Bool { fsync && fullPageWrites && !["off", "local"].contains(synchronousCommit) }
+    }
+
+    package func durability() async throws -> Durability {
+        let row = try await pool.query(
+            """
+            SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
+                current_setting('synchronous_commit') AS synchronous_commit
+            """
+        ).only()
+        return Durability(
+            fsync: try row.decode("fsync", as: String.self) == "on",
+            fullPageWrites: try row.decode("full_page_writes", as: String.self) == "on",
+            synchronousCommit: try row.decode("synchronous_commit")
+        )
+    }
+
+    /// Whether the database answers; for readiness.
+    package func answers() async throws -> Bool {
+        try await pool.query("SELECT 1 AS one").count == 1
+    }
+}
