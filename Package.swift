@@ -183,8 +183,8 @@ let package = Package(
         .room(
             "App",
             uses: [
-                "Postgres", "Domain", "Filter", "Transparency", "Storage", "Edge", "Webhooks", "OAuth", "API",
-                "Outbound", "Provisioning", "AuditLog", .configuration, .crypto, .httpTypes, .hummingbird,
+                "Postgres", "Domain", "Filter", "Transparency", "Migrations", "Storage", "Edge", "Webhooks", "OAuth",
+                "API", "Outbound", "Provisioning", "AuditLog", .configuration, .crypto, .httpTypes, .hummingbird,
                 .hummingbirdCore, .hummingbirdTLS, .logging, .metrics, .coreMetrics, .nioCore, .nioPosix, .nioSSL,
                 .serviceLifecycle, .subprocess, .systemPackage, .tracing, .instrumentation, .unixSignals,
             ],

@@ -76,3 +76,31 @@ extension Store {
         try await pool.query("SELECT 1 AS one").count == 1
     }
 }
+
+extension Store {
+    /// Whether the role that serves is one that row-level security stops.
+    package struct Standing: Sendable, Hashable {
+        package let role: String
+        package let isSuperuser: Bool
+        package let bypassesRowSecurity: Bool
+        package let ownsTables: Bool
+
+        package var isBehindTheWall: Bool { !isSuperuser && !bypassesRowSecurity && !ownsTables }
+    }
+
+    package func standing() async throws -> Standing {
+        let row = try await pool.query(
+            """
+            SELECT rolname::text AS role, rolsuper, rolbypassrls,
+                EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid AND relname = 'organizations') AS owns
+            FROM pg_roles WHERE rolname = current_user
+            """
+        ).only()
+        return Standing(
+            role: try row.decode("role"),
+            isSuperuser: try row.decode("rolsuper"),
+            bypassesRowSecurity: try row.decode("rolbypassrls"),
+            ownsTables: try row.decode("owns")
+        )
+    }
+}

@@ -1,0 +1,171 @@
+package import API
+import AuditLog
+package import Domain
+package import Edge
+import Hummingbird
+import HummingbirdTLS
+package import Logging
+import Metrics
+import NIOCore
+import NIOSSL
+import OAuth
+package import Postgres
+import Provisioning
+package import ServiceLifecycle
+package import Storage
+import Webhooks
+
+/// All of Rollcall in one process: what its roles call for, as one group of services.
+package struct Server: Sendable {
+    package let settings: Settings
+    package let store: Store
+    package let logger: Logger
+    private let randomness: any Randomness
+    private let registry: PrometheusRegistry
+    private let signal = WorkSignal()
+
+    /// How long services may take to finish what they have in hand.
+    package static let shutdownGrace = Duration.seconds(25)
+
+    package init(
+        settings: Settings,
+        registry: PrometheusRegistry,
+        clock: any WallClock = SystemClock(),
+        randomness: any Randomness = SystemRandomness(),
+        logger: Logger
+    ) {
+        self.settings = settings
+        self.registry = registry
+        self.randomness = randomness
+        self.logger = logger
+        store = Store(
+            pool: PostgresPool(configuration: settings.database, logger: logger),
+            keyring: settings.keyring,
+            clock: clock,
+            randomness: randomness,
+            logger: logger
+        )
+    }
+
+    /// Serves until a signal asks it to stop. `onRunning` is called once with the port that the doors listen on; a
+    /// process without the web role never calls it.
+    package func run(
+        until signals: [UnixSignal] = [.sigterm, .sigint],
+        beside more: [any Service] = [],
+        onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) async throws {
+        let services = try services(onRunning: onRunning) + more
+        var configuration = ServiceGroupConfiguration(
+            services: services.map { .init(service: $0) },
+            gracefulShutdownSignals: signals,
+            logger: logger
+        )
+        configuration.maximumGracefulShutdownDuration = Self.shutdownGrace
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    // In the order in which they start; shutdown goes the other way, so that doors close first and the pool last.
+    private func services(onRunning: @escaping @Sendable (Int) async -> Void) throws -> [any Service] {
+        let acceptances = GroupCommit<DeliveryAcceptance>(store, name: "delivery")
+        let observations = GroupCommit<Observation>(store, name: "observation")
+        let issues = GroupCommit<TokenIssue>(store, name: "token")
+        let tallies = RefusalTallies(store, logger: logger)
+        var services: [any Service] = [store.pool]
+        if settings.roles.contains(.sequencer) { services.append(AuditLogKeeper(store: store, logger: logger)) }
+        if settings.roles.contains(.worker) {
+            services.append(
+                ProvisioningEngine(store: store, mappings: try Mapping.embedded(), signal: signal, logger: logger)
+            )
+        }
+        if settings.metricsBind != nil { services.append(try metricsServer()) }
+        guard settings.roles.contains(.web) else { return services }
+        services += [tallies, acceptances, observations, issues]
+        let router = Router<EdgeContext>.edge(faults: .rollcall)
+        WebhooksDoor(
+            store: store,
+            acceptances: acceptances,
+            tallies: tallies,
+            signal: signal,
+            profiles: try SigningProfile.embedded()
+        ).mount(on: router)
+        try OAuthDoor(
+            store: store,
+            issues: issues,
+            observations: observations,
+            tallies: tallies,
+            issuer: settings.publicURL
+        ).mount(on: router)
+        try APIDoor(
+            store: store,
+            observations: observations,
+            publicURL: settings.publicURL,
+            profiles: try SigningProfile.embedded(),
+            mappings: try Mapping.embedded()
+        ).mount(on: router)
+        Probes(checks: [.init("database") { [store] in try await store.answers() }]).mount(on: router)
+        router.closeMethods()
+        services.append(try webServer(router, onRunning: onRunning))
+        return services
+    }
+
+    private var surroundings: EdgeSurroundings {
+        EdgeSurroundings(
+            clock: store.clock,
+            randomness: randomness,
+            proxies: settings.proxies,
+            faults: .rollcall,
+            isPublicURLSecure: settings.publicURL.hasPrefix("https:")
+        )
+    }
+
+    private func webServer(
+        _ router: Router<EdgeContext>,
+        onRunning: @escaping @Sendable (Int) async -> Void
+    ) throws -> any Service {
+        var configuration = EdgeServer.Configuration(address: settings.bind)
+        configuration.tls = try settings.tls.map { try Self.tls($0) }
+        return try EdgeServer.application(
+            responder: EdgeResponder(router.buildResponder(), surroundings: surroundings),
+            configuration: configuration,
+            logger: logger,
+            onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) }
+        )
+    }
+
+    private static func tls(_ texts: (certificate: String, key: String)) throws -> TLSConfiguration {
+        let certificates = try NIOSSLCertificate.fromPEMBytes(Array(texts.certificate.utf8))
+        let key = try NIOSSLPrivateKey(bytes: Array(texts.key.utf8), format: .pem)
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: certificates.map { .certificate($0) },
+            privateKey: .privateKey(key)
+        )
+        configuration.minimumTLSVersion = .tlsv12
+        return configuration
+    }
+
+    private func metricsServer() throws -> any Service {
+        guard let address = settings.metricsBind else { return store.pool }
+        return try MetricsServer.application(
+            address: address,
+            registry: registry,
+            logger: logger,
+            surroundings: surroundings,
+            refresh: { [store] in try await Self.refreshGauges(of: store) }
+        )
+    }
+
+    /// Gauges that are read when somebody asks.
+    private static func refreshGauges(of store: Store) async throws {
+        let statistics = store.pool.statistics
+        for (state, count) in [
+            ("busy", statistics.inUse), ("idle", statistics.idle), ("waiting", statistics.waiting),
+        ] {
+            Gauge(label: MetricName.poolConnections, dimensions: [("state", state)]).record(count)
+        }
+        let waiting = try await store.workWaiting()
+        Gauge(label: MetricName.eventsPending).record(waiting.events + waiting.deliveries)
+        Gauge(label: MetricName.eventsOldestAge).record(Double(waiting.oldestAge.wholeMicroseconds) / 1_000_000)
+        Gauge(label: MetricName.partitionsAhead, dimensions: [("table", "audit_entries")])
+            .record(try await store.partitionsAhead())
+    }
+}

@@ -1,0 +1,70 @@
+/// Every setting, by the name that stands in a file; in the environment it is upper-case behind `ROLLCALL_`, and each
+/// may instead name a file that holds it: `ROLLCALL_DATABASE_URL_FILE`.
+package enum Setting: String, CaseIterable, Sendable {
+    case databaseURL = "database_url"
+    case databaseDirectURL = "database_direct_url"
+    case databaseStatements = "database_statements"
+    case databasePoolSize = "database_pool_size"
+    case databaseVolatile = "database_volatile"
+    case publicURL = "public_url"
+    case bind
+    case metricsBind = "metrics_bind"
+    case tlsCertificate = "tls_certificate"
+    case tlsKey = "tls_key"
+    case trustedProxies = "trusted_proxies"
+    case proxyHeader = "proxy_header"
+    case keyring
+    case checkpointKey = "checkpoint_key"
+    case proxyCredentials = "proxy_credentials"
+    case roles
+    case logLevel = "log_level"
+
+    /// nil: required where it is used, or off.
+    package var standard: String? {
+        switch self {
+        case .databaseStatements: "prepared"
+        case .databasePoolSize: "12"
+        case .databaseVolatile: "refuse"
+        case .bind: "127.0.0.1:8080"
+        case .metricsBind: "127.0.0.1:9464"
+        case .trustedProxies: ""
+        case .proxyHeader: "x-forwarded-for"
+        case .roles: "web,worker,sequencer"
+        case .logLevel: "info"
+        case .databaseURL, .databaseDirectURL, .publicURL, .tlsCertificate, .tlsKey, .keyring, .checkpointKey,
+            .proxyCredentials:
+            nil
+        }
+    }
+
+    package var isSecret: Bool {
+        switch self {
+        case .databaseURL, .databaseDirectURL, .keyring, .checkpointKey, .proxyCredentials, .tlsKey: true
+        default: false
+        }
+    }
+
+    package var meaning: String {
+        switch self {
+        case .databaseURL: "PostgreSQL for requests and workers, as the service role; may lead through a pooler"
+        case .databaseDirectURL: "PostgreSQL without a pooler, as the owner: migrations and recovery"
+        case .databaseStatements: "prepared, or unnamed for a pooler in transaction mode"
+        case .databasePoolSize: "connections of this process at most"
+        case .databaseVolatile: "refuse, or allow a server that may lose acknowledged commits (tests only)"
+        case .publicURL: "how outsiders reach this service; the issuer of tokens; no trailing slash"
+        case .bind: "host:port of the HTTP server"
+        case .metricsBind: "host:port of /metrics, or off"
+        case .tlsCertificate: "PEM chain; with tls_key the server speaks TLS itself"
+        case .tlsKey: "PEM private key"
+        case .trustedProxies: "CIDRs of the proxies in front, separated by commas"
+        case .proxyHeader: "x-forwarded-for or forwarded: the one header that those proxies write"
+        case .keyring: "keys that seal and digest, a line each: id and base64 of 32 bytes; the first is primary"
+        case .checkpointKey: "signing key of the log; read by the sequencer only, once the log is signed"
+        case .proxyCredentials: "who may call the forward-auth check, once there is one"
+        case .roles: "what this process does: web, worker, sequencer"
+        case .logLevel: "trace, debug, info, notice, warning, error or critical"
+        }
+    }
+
+    package var environmentName: String { "ROLLCALL_" + rawValue.uppercased() }
+}
