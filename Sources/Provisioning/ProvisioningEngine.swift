@@ -66,7 +66,10 @@ package struct ProvisioningEngine: Service {
             do {
                 try await drain()
             } catch {
-                logger.error("Provisioning paused after a fault", metadata: ["error": .string(String(reflecting: error))])
+                logger.error(
+                    "Provisioning paused after a fault",
+                    metadata: ["error": .string(String(reflecting: error))]
+                )
                 // Cancelled while pausing: the loop ends with the stream.
                 try? await Task.sleep(for: Self.pauseAfterFault)
             }

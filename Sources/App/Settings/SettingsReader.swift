@@ -62,7 +62,8 @@ package struct SettingsReader: Sendable {
             let provider = try await FileProvider<JSONSnapshot>(filePath: FilePath(path))
             layers.append(Layer(origin: { _ in .file(path) }, provider: provider))
         }
-        let standards = Setting.allCases.compactMap { setting in setting.standard.map { (setting.environmentName, $0) } }
+        let standards = Setting.allCases.compactMap { setting in setting.standard.map { (setting.environmentName, $0) }
+        }
         layers.append(
             Layer(
                 origin: { _ in .standard },
