@@ -89,6 +89,11 @@ extension JSON {
         /// RFC 8785 3.2.2.2: only what must be escaped is.
         private mutating func string(_ text: String) {
             bytes.append(UInt8(ascii: "\""))
+            guard Self.hasEscapes(text) else {
+                bytes += text.utf8
+                bytes.append(UInt8(ascii: "\""))
+                return
+            }
             for byte in text.utf8 {
                 switch byte {
                 case UInt8(ascii: "\""), UInt8(ascii: "\\"):
@@ -108,6 +113,15 @@ extension JSON {
             }
             bytes.append(UInt8(ascii: "\""))
         }
+
+        private static func hasEscapes(_ text: String) -> Bool {
+            let bytes = text.utf8Span.span
+            for index in bytes.indices {
+                let byte = bytes[index]
+                if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return true }
+            }
+            return false
+        }
     }
 }
 
@@ -122,6 +136,8 @@ extension JSON.Number {
 
     /// The literal by RFC 8785 3.2.2.3, or a refusal.
     package func canonical() throws(JSON.CanonicalError) -> String {
+        // So short an integer is far below 2^53 and written the same way; most numbers are such.
+        if isInteger, literal.utf8.count <= 15, literal != "-0" { return literal }
         guard let value = double else { throw .numberWouldChange(literal: literal) }
         let text = ECMAScriptNumber.text(value)
         guard let exact = ECMAScriptNumber.Decimal(literal), exact == ECMAScriptNumber.Decimal(text) else {
