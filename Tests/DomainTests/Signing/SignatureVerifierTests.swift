@@ -128,6 +128,23 @@ import Transparency
         }
     }
 
+    @Test func `no other character passes at any place of a signature`() throws {
+        for (signature, key) in [(good, try symmetric()), (goodV1A, try publicKey())] {
+            let characters = Array(signature.utf8)
+            // Ed25519 takes longer, so there only neighbours of each character are tried.
+            let isShort = characters.count < 60
+            for place in characters.indices {
+                let others = isShort ? Array(0x20...0x7E) : [characters[place] ^ 1, characters[place] ^ 2]
+                for other in others where other != characters[place] {
+                    var changed = characters
+                    changed[place] = other
+                    let judged = try verdict(headers(String(decoding: changed, as: UTF8.self)), keys: [key])
+                    #expect(scheme(judged) == nil, "place \(place), character \(other)")
+                }
+            }
+        }
+    }
+
     @Test(arguments: [(-300, true), (-301, false), (300, true), (301, false), (0, true)])
     func `the window is 300 seconds both ways, against the time of receipt`(offset: Int64, isAccepted: Bool) throws {
         let verdict = try verdict(headers(good), at: sentAt + offset)
