@@ -200,6 +200,13 @@ let package = Package(
         ),
 
         // Tests.
+        .room(
+            "TestSupport",
+            uses: [
+                "Postgres", "Domain", "Transparency", "Migrations", "Storage", .logging, .systemPackage,
+            ],
+            path: "Tests/TestSupport"
+        ),
         .tests("Filter", uses: ["Filter", "Transparency"]),
         .tests("Transparency", uses: ["Transparency", .crypto]),
         .tests("Domain", uses: ["Domain", "Transparency"]),
@@ -208,6 +215,12 @@ let package = Package(
             uses: [
                 "Edge", "Domain", "Filter", "Transparency", .crypto, .coreMetrics, .httpTypes, .hummingbird,
                 .hummingbirdCore, .hummingbirdTesting, .logging, .metrics, .nioCore, .nioPosix, .serviceLifecycle,
+            ]
+        ),
+        .tests(
+            "Storage",
+            uses: [
+                "TestSupport", "Storage", "Postgres", "Domain", "Transparency", .logging, .serviceLifecycle,
             ]
         ),
 
