@@ -4,7 +4,7 @@ package import Hummingbird
 extension Router where Context == EdgeContext {
     /// The router that doors are mounted on. Its errors are problems.
     package static func edge(faults: FaultReader = FaultReader()) -> Router<EdgeContext> {
-        let router = Router(context: EdgeContext.self)
+        let router = Router(context: EdgeContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(middleware: ProblemErrors(faults: faults))
         return router
     }
