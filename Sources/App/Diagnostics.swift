@@ -10,9 +10,7 @@ package enum Diagnostics {
         MetricsSystem.bootstrap(registry)
         let sink = LogSink()
         LoggingSystem.bootstrap { label in
-            var handler = JSONLogHandler(label: label, clock: SystemClock(), sink: sink)
-            handler.logLevel = level
-            return handler
+            JSONLogHandler(label: label, level: level, clock: SystemClock(), sink: sink)
         }
         return registry
     }

@@ -1,4 +1,3 @@
-package import API
 import AuditLog
 package import Domain
 package import Edge
@@ -9,10 +8,11 @@ import Metrics
 import NIOCore
 import NIOSSL
 import OAuth
-package import Postgres
+import Postgres
 import Provisioning
 package import ServiceLifecycle
 package import Storage
+package import UnixSignals
 import Webhooks
 
 /// All of Rollcall in one process: what its roles call for, as one group of services.
@@ -94,13 +94,6 @@ package struct Server: Sendable {
             observations: observations,
             tallies: tallies,
             issuer: settings.publicURL
-        ).mount(on: router)
-        try APIDoor(
-            store: store,
-            observations: observations,
-            publicURL: settings.publicURL,
-            profiles: try SigningProfile.embedded(),
-            mappings: try Mapping.embedded()
         ).mount(on: router)
         Probes(checks: [.init("database") { [store] in try await store.answers() }]).mount(on: router)
         router.closeMethods()

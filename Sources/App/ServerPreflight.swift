@@ -1,8 +1,8 @@
-package import Domain
+import Domain
 package import Logging
 import Migrations
 package import Postgres
-import Storage
+package import Storage
 
 /// What has to hold before anything is served.
 package enum ServerPreflight {

@@ -4,7 +4,7 @@
 // Entries themselves are written by Storage, in the transaction of what they tell.
 
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Storage
 
 /// Keeps the log able to take entries.
@@ -22,7 +22,7 @@ package struct AuditLogKeeper: Service {
     }
 
     package func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             var round = 0
             while !Task.isCancelled {
                 if round.isMultiple(of: Self.summariesPerDay) { await attempt("Partitions") { try await extend() } }

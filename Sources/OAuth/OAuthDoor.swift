@@ -7,10 +7,10 @@
 //
 // Who is a client, what its terms are and what is written lives in Domain and Storage.
 
-package import Domain
+import Domain
 package import Edge
 import HTTPTypes
-import Hummingbird
+package import Hummingbird
 package import Storage
 import Transparency
 

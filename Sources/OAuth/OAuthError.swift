@@ -1,4 +1,5 @@
 import Domain
+import Edge
 import HTTPTypes
 import Hummingbird
 import Transparency

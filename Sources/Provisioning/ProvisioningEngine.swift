@@ -8,7 +8,7 @@ package import Domain
 package import Logging
 import Metrics
 import Postgres
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Storage
 
 /// Maps and applies whatever waits, as soon as it is told or looks.

@@ -9,7 +9,7 @@
 
 package import Domain
 package import Edge
-import Hummingbird
+package import Hummingbird
 import Logging
 import Metrics
 import NIOCore
