@@ -203,7 +203,8 @@ let package = Package(
         .room(
             "TestSupport",
             uses: [
-                "Postgres", "Domain", "Transparency", "Migrations", "Storage", .logging, .systemPackage,
+                "Postgres", "Domain", "Transparency", "Migrations", "Storage", .logging, .nioCore, .nioPosix,
+                .subprocess, .systemPackage,
             ],
             path: "Tests/TestSupport"
         ),
@@ -223,7 +224,7 @@ let package = Package(
                 "TestSupport", "Storage", "Postgres", "Domain", "Transparency", .logging, .serviceLifecycle,
             ]
         ),
-
-        .tests("Outbound", uses: ["Outbound", "Domain", .httpTypes, .nioCore, .nioPosix]),
+        .tests("Outbound", uses: ["Outbound", "Domain", "TestSupport", .httpTypes, .nioCore]),
+        .tests("Rollcall", uses: ["rollcall", "Transparency", "TestSupport"], exclude: ["Transcripts"]),
     ]
 )

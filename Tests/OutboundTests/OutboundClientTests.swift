@@ -2,6 +2,7 @@ import Domain
 import HTTPTypes
 import NIOCore
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Outbound

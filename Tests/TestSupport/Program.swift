@@ -1,0 +1,49 @@
+import Foundation
+import Subprocess
+import SystemPackage
+
+/// The built `rollcall`, run as a user would.
+package enum Program {
+    package struct Run: Sendable {
+        /// The exit code, or 128 and the number of the signal, as a shell has it.
+        package let status: Int32
+        package let stdout: String
+        package let stderr: String
+    }
+
+    /// Bytes of each stream; a command that prints more is cut off.
+    package static let longestOutput = 4 << 20
+
+    /// Stands beside the bundle of tests, wherever that was built.
+    package static var path: String {
+        let tests = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        return tests.appendingPathComponent("rollcall").path
+    }
+
+    /// Nothing of the caller's environment is handed on but PATH: a test says what the program sees.
+    package static func run(
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        stdin: String = "",
+        directory: String? = nil
+    ) async throws -> Run {
+        var variables: [Subprocess.Environment.Key: String] = [:]
+        for (name, value) in environment { variables[.init(stringLiteral: name)] = value }
+        variables["PATH"] = environment["PATH"] ?? ProcessInfo.processInfo.environment["PATH"]
+        let result = try await Subprocess.run(
+            .path(FilePath(path)),
+            arguments: Arguments(arguments),
+            environment: .custom(variables),
+            workingDirectory: directory.map { FilePath($0) },
+            input: .string(stdin),
+            output: .string(limit: longestOutput),
+            error: .string(limit: longestOutput)
+        )
+        let status: Int32 =
+            switch result.terminationStatus {
+            case .exited(let code): code
+            case .signaled(let signal): 128 + signal
+            }
+        return Run(status: status, stdout: result.standardOutput, stderr: result.standardError)
+    }
+}
