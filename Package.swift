@@ -225,6 +225,10 @@ let package = Package(
             ]
         ),
         .tests("Outbound", uses: ["Outbound", "Domain", "TestSupport", .httpTypes, .nioCore]),
-        .tests("Rollcall", uses: ["rollcall", "Transparency", "TestSupport"], exclude: ["Transcripts"]),
+        .tests(
+            "Rollcall",
+            uses: ["rollcall", "Transparency", "TestSupport", .argumentParser],
+            exclude: ["Transcripts"]
+        ),
     ]
 )

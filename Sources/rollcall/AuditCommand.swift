@@ -22,7 +22,7 @@ struct AuditCommand: ParsableCommand {
 
                 EXAMPLES
                   rollcall audit query --person psn_01…
-                  rollcall audit query --actor payroll-ada --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z
+                  rollcall audit query --actor payroll-ada --since 2026-11-01T00:00:00Z
                   rollcall audit query --action grant.created --all -o csv >grants.csv
                   rollcall audit query --filter 'outcome eq "refused"' -o jsonl
                 """
@@ -50,7 +50,13 @@ struct AuditCommand: ParsableCommand {
     }
 
     struct Get: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show an audit entry with all that it holds.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show an audit entry with all that it holds.",
+            discussion: """
+                EXAMPLES
+                  rollcall audit get aud_01… -o json
+                """
+        )
         @Argument(help: "Id of the entry.") var id: String
         @OptionGroup var client: ClientOptions
 

@@ -32,7 +32,13 @@ struct DeliveryCommand: ParsableCommand {
     }
 
     struct Get: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show a delivery.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show a delivery.",
+            discussion: """
+                EXAMPLES
+                  rollcall delivery get dlv_01…
+                """
+        )
         @Argument(help: "Id of the delivery.") var id: String
         @OptionGroup var client: ClientOptions
 

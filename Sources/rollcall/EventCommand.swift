@@ -34,7 +34,13 @@ struct EventCommand: ParsableCommand {
     }
 
     struct Get: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show an event.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show an event.",
+            discussion: """
+                EXAMPLES
+                  rollcall event get evt_01…
+                """
+        )
         @Argument(help: "Id of the event.") var id: String
         @OptionGroup var client: ClientOptions
 

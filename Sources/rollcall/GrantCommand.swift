@@ -35,7 +35,13 @@ struct GrantCommand: ParsableCommand {
     }
 
     struct Get: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show a grant.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show a grant.",
+            discussion: """
+                EXAMPLES
+                  rollcall grant get grt_01…
+                """
+        )
         @Argument(help: "Id of the grant.") var id: String
         @OptionGroup var client: ClientOptions
 
@@ -68,7 +74,7 @@ struct GrantCommand: ParsableCommand {
             let grant = try body.object([
                 ("client_name", .text(clientName)), ("workspace", .text(workspace)), ("username", .text(username)),
                 ("expires_at", .text(expiresAt)), ("scopes", access.scopeMember),
-                ("ip_allow_list", access.rangeMember ?? (body.body == nil ? .null : nil)),
+                ("ip_allow_list", body.body == nil ? access.rangeMember ?? .null : access.rangeMember),
             ])
             try client.output.writer.write(
                 await client.connection.client().post("/v1/grants", grant).body,
@@ -104,7 +110,13 @@ struct GrantCommand: ParsableCommand {
     }
 
     struct Suspend: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Stop grants until they are resumed.")
+        static let configuration = CommandConfiguration(
+            abstract: "Stop grants until they are resumed.",
+            discussion: """
+                EXAMPLES
+                  rollcall grant suspend grt_01… grt_02…
+                """
+        )
         @Argument(help: "Ids of the grants.") var ids: [String]
         @OptionGroup var client: ClientOptions
 
@@ -117,7 +129,13 @@ struct GrantCommand: ParsableCommand {
     }
 
     struct Resume: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Let suspended grants go on.")
+        static let configuration = CommandConfiguration(
+            abstract: "Let suspended grants go on.",
+            discussion: """
+                EXAMPLES
+                  rollcall grant resume grt_01… grt_02…
+                """
+        )
         @Argument(help: "Ids of the grants.") var ids: [String]
         @OptionGroup var client: ClientOptions
 
@@ -130,7 +148,13 @@ struct GrantCommand: ParsableCommand {
     }
 
     struct Delete: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "End grants for good.")
+        static let configuration = CommandConfiguration(
+            abstract: "End grants for good.",
+            discussion: """
+                EXAMPLES
+                  rollcall grant delete grt_01… grt_02…
+                """
+        )
         @Argument(help: "Ids of the grants.") var ids: [String]
         @OptionGroup var client: ClientOptions
 

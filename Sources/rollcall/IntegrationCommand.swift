@@ -35,7 +35,13 @@ struct IntegrationCommand: ParsableCommand {
     }
 
     struct Get: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show an integration.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show an integration.",
+            discussion: """
+                EXAMPLES
+                  rollcall integration get int_01…
+                """
+        )
         @Argument(help: "Id of the integration.") var id: String
         @OptionGroup var client: ClientOptions
 
@@ -70,8 +76,9 @@ struct IntegrationCommand: ParsableCommand {
             abstract: "Add an integration.",
             discussion: """
                 EXAMPLES
-                  rollcall integration create --slug payroll --name Payroll --contact-email it@acme.example \\
-                    --workspace finance --scope people:read.self --rule 'department eq "Finance"' \\
+                  rollcall integration create --slug payroll --name Payroll \\
+                    --contact-email it@acme.example --workspace finance \\
+                    --scope people:read.self --rule 'department eq "Finance"' \\
                     --grant-lifetime P90D --ip 198.51.100.0/24
                   rollcall integration create --body integration.json
                 """
@@ -93,7 +100,7 @@ struct IntegrationCommand: ParsableCommand {
             abstract: "Change an integration. Users and grants follow its rule.",
             discussion: """
                 EXAMPLES
-                  rollcall integration update int_01… --rule 'department eq "Finance" and active eq true'
+                  rollcall integration update int_01… --rule 'department eq "Finance"'
                   echo '{"rule": null}' | rollcall integration update int_01… --body -
                 """
         )

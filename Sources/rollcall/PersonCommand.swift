@@ -20,7 +20,7 @@ struct PersonCommand: ParsableCommand {
             discussion: """
                 EXAMPLES
                   rollcall person list --filter 'userName eq "ada@acme.example"'
-                  rollcall person list --filter 'department eq "Finance" and active eq true' --all -o csv
+                  rollcall person list --filter 'department eq "Finance"' --all -o csv
                 """
         )
         @Option(help: ArgumentHelp("SCIM filter over the JSON names.", valueName: "filter")) var filter: String?
@@ -33,7 +33,13 @@ struct PersonCommand: ParsableCommand {
     }
 
     struct Get: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show a person.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show a person.",
+            discussion: """
+                EXAMPLES
+                  rollcall person get psn_01…
+                """
+        )
         @Argument(help: "Id of the person.") var id: String
         @OptionGroup var client: ClientOptions
 

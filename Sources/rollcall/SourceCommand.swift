@@ -14,7 +14,13 @@ struct SourceCommand: ParsableCommand {
     ]
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List sources.")
+        static let configuration = CommandConfiguration(
+            abstract: "List sources.",
+            discussion: """
+                EXAMPLES
+                  rollcall source list -o csv
+                """
+        )
         @Option(help: ArgumentHelp("SCIM filter over the JSON names.", valueName: "filter")) var filter: String?
         @OptionGroup var page: PageOptions
         @OptionGroup var client: ClientOptions
@@ -25,7 +31,13 @@ struct SourceCommand: ParsableCommand {
     }
 
     struct Get: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show a source.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show a source.",
+            discussion: """
+                EXAMPLES
+                  rollcall source get src_01…
+                """
+        )
         @Argument(help: "Id of the source.") var id: String
         @OptionGroup var client: ClientOptions
 
@@ -42,7 +54,7 @@ struct SourceCommand: ParsableCommand {
                 secret as the sender shows it.
 
                 EXAMPLES
-                  rollcall source create --slug hr --key-file whsec.txt --time-zone Europe/Berlin
+                  rollcall source create --slug hr --key-file whsec.txt
                   rollcall source create --slug hr --body source.json
                 """
         )
@@ -105,7 +117,7 @@ struct SourceCommand: ParsableCommand {
                 delivery.
 
                 EXAMPLES
-                  rollcall source add-key src_01… --key-file new.txt --label 2027 --not-before 2027-01-01T00:00:00Z
+                  rollcall source add-key src_01… --key-file new.txt --label 2027
                 """
         )
         @Argument(help: "Id of the source.") var id: String

@@ -32,7 +32,13 @@ struct UserCommand: ParsableCommand {
     }
 
     struct Get: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show a user.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show a user.",
+            discussion: """
+                EXAMPLES
+                  rollcall user get usr_01…
+                """
+        )
         @Argument(help: "Id of the user.") var id: String
         @OptionGroup var client: ClientOptions
 
@@ -46,7 +52,8 @@ struct UserCommand: ParsableCommand {
             abstract: "Add a user of an integration that is made for no person.",
             discussion: """
                 EXAMPLES
-                  rollcall user create --integration payroll --username payroll-batch --custodian ada@acme.example
+                  rollcall user create --integration payroll \\
+                    --username payroll-batch --custodian ada@acme.example
                 """
         )
         @Option(help: "The integration that it belongs to.") var integration: String?

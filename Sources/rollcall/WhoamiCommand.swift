@@ -7,7 +7,7 @@ struct WhoamiCommand: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               rollcall whoami --home ~/rollcall
-              ROLLCALL_URL=https://rollcall.example ROLLCALL_TOKEN_FILE=token.txt rollcall whoami -o json
+              rollcall whoami --url https://rollcall.example --token-file token.txt
             """
     )
     static let columns = [

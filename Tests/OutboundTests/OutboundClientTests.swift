@@ -10,16 +10,19 @@ import Testing
 @Suite struct `Outbound client` {
     private let client = OutboundClient(policy: .operatorChosen)
 
-    private static let tight = OutboundLimits(
-        total: .seconds(2),
-        connect: .seconds(1),
-        idle: .seconds(1),
-        responseBodyBytes: 1_000,
-        responseHeaderBytes: 1_000
-    )
+    /// Small sizes, and more time than a busy machine needs; who tests time says how little.
+    private static func limits(seconds: Int64 = 30) -> OutboundLimits {
+        OutboundLimits(
+            total: .seconds(seconds),
+            connect: .seconds(20),
+            idle: .seconds(20),
+            responseBodyBytes: 1_000,
+            responseHeaderBytes: 1_000
+        )
+    }
 
-    private func request(_ port: Int, host: String = "127.0.0.1") -> OutboundRequest {
-        OutboundRequest(url: "http://\(host):\(port)/hook?a=b", limits: Self.tight)
+    private func request(_ port: Int, host: String = "127.0.0.1", seconds: Int64 = 30) -> OutboundRequest {
+        OutboundRequest(url: "http://\(host):\(port)/hook?a=b", limits: Self.limits(seconds: seconds))
     }
 
     @Test func `a request arrives as it was written and its answer comes back whole`() async throws {
@@ -134,14 +137,19 @@ import Testing
         let script = LocalPeer.Script.dribble("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", everyMilliseconds: 100)
         try await LocalPeer.with(script) { port, _ in
             let began = NIODeadline.now()
-            await #expect(throws: OutboundError.timedOut(host: "127.0.0.1")) { try await client.send(request(port)) }
-            #expect(.now() - began < .seconds(10))
+            await #expect(throws: OutboundError.timedOut(host: "127.0.0.1")) {
+                try await client.send(request(port, seconds: 1))
+            }
+            // The peer would go on for a minute and a half.
+            #expect(.now() - began < .seconds(30))
         }
     }
 
     @Test func `a silent peer is given up`() async throws {
         try await LocalPeer.with(.silence) { port, _ in
-            await #expect(throws: OutboundError.timedOut(host: "127.0.0.1")) { try await client.send(request(port)) }
+            await #expect(throws: OutboundError.timedOut(host: "127.0.0.1")) {
+                try await client.send(request(port, seconds: 1))
+            }
         }
     }
 
@@ -162,7 +170,7 @@ import Testing
 
     @Test func `a peer without TLS is not taken for one with it`() async throws {
         try await LocalPeer.with(.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) { port, received in
-            let request = OutboundRequest(url: "https://127.0.0.1:\(port)/", limits: Self.tight)
+            let request = OutboundRequest(url: "https://127.0.0.1:\(port)/", limits: Self.limits())
             await #expect(throws: OutboundError.self) { try await client.send(request) }
             #expect(!received.text.contains("GET"))
         }
@@ -183,7 +191,8 @@ import Testing
                         return nil
                     } catch { return error }
                 }
-                while received.text.isEmpty { await Task.yield() }
+                // Bounded, because a request that never arrives is what this test would find.
+                for _ in 0..<1_000 where received.text.isEmpty { try? await Task.sleep(for: .milliseconds(10)) }
                 group.cancelAll()
                 return await group.next() ?? nil
             }

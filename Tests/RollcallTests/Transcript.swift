@@ -29,12 +29,14 @@ struct Transcript: Sendable {
     init(_ text: String) {
         var blocks: [Block] = []
         var isStderr = false
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+        // By scalars: to a Character, the line end of CSV is one thing.
+        for scalars in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+            let line = String(scalars)
             if line.hasPrefix("=== ") {
                 blocks.append(Block(title: String(line.dropFirst(4))))
                 isStderr = false
             } else if !blocks.isEmpty {
-                Self.read(String(line), into: &blocks[blocks.count - 1], &isStderr)
+                Self.read(line, into: &blocks[blocks.count - 1], &isStderr)
             }
         }
         self.blocks = blocks

@@ -59,7 +59,7 @@ private enum API {
             "503 Service Unavailable",
             #"{"status": 503, "title": "The database is away"}"#
         ),
-        "GET /v1/users?filter=userName%20%3D%3D%201&limit=50": LocalPeer.json(
+        "GET /v1/users?filter=userName%20%3D%201&limit=50": LocalPeer.json(
             "400 Bad Request",
             #"{"status": 400, "title": "Bad filter", "detail": "expected an operator at 9", "request_id": "req_7"}"#
         ),
@@ -72,7 +72,10 @@ private enum API {
         "POST /v1/grants": LocalPeer.json("201 Created", #"{"id": "grt_9", "status": "active"}"#),
         "POST /v1/grants/grt_1/suspend": LocalPeer.json("200 OK", #"{"id": "grt_1"}"#),
         "DELETE /v1/grants/grt_1": "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
-        "DELETE /v1/grants/grt_2": LocalPeer.json("403 Forbidden", #"{"status": 403, "detail": "grants:write is needed"}"#),
+        "DELETE /v1/grants/grt_2": LocalPeer.json(
+            "403 Forbidden",
+            #"{"status": 403, "detail": "grants:write is needed"}"#
+        ),
         "GET /v1/audit/entries?actor=usr_1&action=grant.created&limit=50": LocalPeer.json(
             "200 OK",
             #"{"items": [{"id": "aud_1", "recorded_at": "2026-11-21T09:00:00Z", "actor": {"id": "usr_1", "username": "ada"},"#

@@ -14,7 +14,7 @@ struct BodyOptions: ParsableArguments {
         var object = JSON.Object()
         if let body {
             guard case .object(let read) = try TextInput.json(from: body) else {
-                throw CommandFailure(.usage, "\(body) is not a JSON object")
+                throw CommandFailure(.usage, "\(body == "-" ? "stdin" : body) is not a JSON object")
             }
             object = read
         }

@@ -46,7 +46,7 @@ enum TextInput {
         do throws(JSON.ParseError) {
             return try JSON.parse(bytes)
         } catch {
-            throw CommandFailure(.usage, "\(path) is not JSON: \(error)")
+            throw CommandFailure(.usage, "\(path == "-" ? "stdin" : path) is not JSON: \(error)")
         }
     }
 
