@@ -20,9 +20,7 @@ struct TriggerCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(
-        help: ArgumentHelp("One of: \(EventKind.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "kind")
-    )
+    @Argument(help: "What happens.")
     var kind: EventKind
 
     @Option(
