@@ -1,1 +1,45 @@
-// API
+// API: the door of admins, auditors and integration users: `/v1/…` and its OpenAPI document.
+//
+// It owns one table of ``Operation``s (`Operation.all`), from which the routes, their checks, their audit entries and
+// `/v1/openapi.json` are made, so that none of them can say something else than the others. One file a noun and family
+// holds its operations, its wire form and its schema.
+//
+// Entrance: ``APIDoor/mount(on:)``. Elsewhere: rows and their entries are Storage's, problems, cursors, bodies and tags
+// are Edge's, what a caller may do is Domain's.
+
+package import Domain
+package import Edge
+package import Hummingbird
+package import Storage
+
+/// The REST API, to be mounted on the router of all doors.
+package struct APIDoor: Sendable {
+    let store: Store
+    let observations: GroupCommit<Observation>
+    /// Absolute, without a slash at its end: what answers and the document name themselves by.
+    let publicURL: String
+    /// Names of the mappings that a source may choose.
+    let mappings: Set<String>
+
+    package init(
+        store: Store,
+        observations: GroupCommit<Observation>,
+        publicURL: String,
+        mappings: [String: Mapping]
+    ) {
+        self.store = store
+        self.observations = observations
+        self.publicURL = publicURL
+        self.mappings = Set(mappings.keys)
+    }
+
+    /// Routes every operation of the table. Each answers only to a caller whose token is good now, who calls from an
+    /// address that its grant allows, and who has the operation's scope; open operations answer to anybody.
+    package func mount(on router: Router<EdgeContext>) {
+        for operation in Operation.all {
+            router.on(RouterPath(operation.path), method: operation.method) { request, context in
+                try await answer(operation, to: request, context)
+            }
+        }
+    }
+}

@@ -21,6 +21,8 @@ extension Store {
             throw error
         } catch  where changes.count > 1 {
             return try await eachAlone(changes, in: organization)
+        } catch let error as PostgresError {
+            return [.failure(ChangeRefusal(violated: error) ?? error)]
         } catch {
             return [.failure(error)]
         }

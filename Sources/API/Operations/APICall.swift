@@ -1,0 +1,142 @@
+package import Domain
+package import Edge
+package import HTTPTypes
+package import Hummingbird
+package import Storage
+package import Transparency
+
+/// One request of a proved caller to one operation that it may use, its body read.
+package struct APICall: Sendable {
+    package let door: APIDoor
+    package let operation: Operation
+    package let caller: Caller
+    package let context: EdgeContext
+    package let request: Request
+    /// An empty object where the operation takes no body, or none came and none is needed.
+    package let body: JSON
+
+    package var store: Store { door.store }
+
+    /// Who does what this call does.
+    package var attribution: Attribution {
+        Attribution(caller: caller, origin: context.origin, receivedAt: context.receivedAt)
+    }
+
+    /// By what right: the scope of the operation that the caller has.
+    package var authority: Authority? {
+        operation.access.scopes.first(where: caller.scopes.contains).map(Authority.scope)
+    }
+
+    /// The id in the path. A text that is no id of the noun is answered like an unknown one.
+    package func id<Kind>(_ name: String = "id", as: ID<Kind>.Type = ID<Kind>.self) throws(EdgeError) -> ID<Kind> {
+        guard let text = context.parameters.get(name), let id = ID<Kind>(text) else { throw .notFound }
+        return id
+    }
+
+    /// The body as a value; refuses unknown members, wrong kinds and missing members with their pointers.
+    package func decode<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
+        try JSONBody.decode(type, from: body)
+    }
+
+    /// `current`, with the body laid over it by RFC 7396, as a value: what a PATCH asks the thing to become. Members
+    /// that `Value` does not know are refused, so `current` holds just what may be changed.
+    package func patched<Value: Decodable>(_ current: JSON.Object, as type: Value.Type = Value.self) throws -> Value {
+        guard let patch = body.object else { throw EdgeError.invalid([.init("", "This has to be an object.")]) }
+        return try JSONBody.decode(type, from: .object(current.merged(with: patch)))
+    }
+
+    /// The version that `If-Match` names.
+    package func expectedVersion() throws(EdgeError) -> Int64 {
+        try EntityTag.required(in: request.headers).version
+    }
+
+    /// Reads rows of the caller's organization.
+    package func read<Output: Sendable>(
+        _ body: (OrganizationTransaction) async throws -> Output
+    ) async throws -> Output {
+        try await store.read(as: caller.organization, body)
+    }
+
+    /// Makes a change of the caller's organization.
+    package func perform<C: Change>(_ change: C) async throws -> C.Output {
+        try await store.perform(change, in: caller.organization)
+    }
+
+    /// Makes something, once for each `Idempotency-Key`, and answers 201. `body` tells the answer of what was made; its
+    /// member `id` is the last segment of `Location`.
+    package func create<C: Change>(
+        _ change: C,
+        showsSecret: Bool = false,
+        _ body: @escaping @Sendable (C.Output) -> JSON.Object
+    ) async throws -> APIAnswer {
+        let answered = try await store.perform(
+            change,
+            in: caller.organization,
+            onceFor: try idempotencyClaim(),
+            showsSecret: showsSecret,
+            answer: body
+        )
+        var answer = APIAnswer(.object(answered.body), status: .created, isReplay: answered.isReplay)
+        if operation.answers.fields.contains(.location), let id = answered.body["id"]?.string {
+            answer.fields[.location] = request.uri.path + "/" + id
+        }
+        return answer
+    }
+
+    private func idempotencyClaim() throws -> IdempotencyClaim? {
+        guard let key = try IdempotencyKey(in: request.headers) else { return nil }
+        return IdempotencyClaim(
+            key: key.description,
+            user: caller.user,
+            operation: operation.id,
+            fingerprint: IdempotencyKey.fingerprint(of: request, body: body.bytes)
+        )
+    }
+}
+
+/// What an operation answers, and what of it an entry tells.
+package struct APIAnswer: Sendable {
+    package var status: HTTPResponse.Status
+    /// nil: no body.
+    package var body: JSON?
+    package var fields: HTTPFields = [:]
+    /// What the entry of a read holds in `after`. nil where a change holds its entry already.
+    var notes: JSON.Object?
+    /// Whose data was read, where the path does not say it.
+    var person: PersonID?
+    var isReplay = false
+
+    /// What was read: an entry is committed before it is sent. `notes` may hold no personal value.
+    package static func read(
+        _ body: JSON.Object,
+        version: Int64? = nil,
+        notes: JSON.Object = [:],
+        person: PersonID? = nil
+    ) -> APIAnswer {
+        var answer = APIAnswer(.object(body))
+        answer.fields[.eTag] = version.map { EntityTag(version: $0).description }
+        answer.notes = notes
+        answer.person = person
+        return answer
+    }
+
+    /// What a thing is after a change whose entries are committed with it.
+    package static func changed(_ body: JSON.Object, version: Int64? = nil) -> APIAnswer {
+        var answer = APIAnswer(.object(body))
+        answer.fields[.eTag] = version.map { EntityTag(version: $0).description }
+        return answer
+    }
+
+    /// That it is gone; the entries are committed with it.
+    package static let removed = APIAnswer(nil, status: .noContent)
+
+    init(_ body: JSON?, status: HTTPResponse.Status = .ok, isReplay: Bool = false) {
+        self.status = status
+        self.body = body
+        self.isReplay = isReplay
+    }
+
+    var response: Response {
+        body?.response(status: status, fields: fields) ?? Response(status: status, headers: fields)
+    }
+}

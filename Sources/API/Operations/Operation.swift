@@ -1,0 +1,130 @@
+package import Domain
+package import HTTPTypes
+package import Transparency
+
+/// One operation: everything that its route, its checks, its audit entry and its place in the OpenAPI document are made
+/// from. Made with `read`, `list`, `create`, `change`, `act` or `remove`, which hold what operations of that kind share.
+package struct Operation: Sendable {
+    /// `operationId`: a verb and a noun, camel case. Stands in entries of lists and never changes.
+    package let id: String
+    package let method: HTTPRequest.Method
+    /// As OpenAPI writes it: `/v1/sources/{id}`.
+    package let path: String
+    package let access: Access
+    /// What an entry calls it, done or refused.
+    package let action: ActionCode
+    package let summary: String
+    /// What the id in the path names; nil: the operation is about the organization.
+    package var target: PathTarget?
+    /// Beyond those of the path, which are told from it.
+    package var parameters: [Parameter] = []
+    package var body: Body?
+    package var answers: Answers
+    let run: Run
+
+    /// Who may.
+    package enum Access: Sendable {
+        /// Anybody, without a token. Nothing that belongs to an organization.
+        case open
+        /// Any caller with a good token.
+        case anyone
+        /// A caller with at least one of these scopes.
+        case scope([Scope])
+
+        /// A caller with this scope.
+        package static func scope(_ scope: Scope) -> Access { .scope([scope]) }
+
+        var scopes: [Scope] {
+            if case .scope(let scopes) = self { scopes } else { [] }
+        }
+    }
+
+    /// A parameter of the query or a header field.
+    package struct Parameter: Sendable {
+        package enum Place: String, Sendable {
+            case query
+            case header
+        }
+
+        package let name: String
+        package let place: Place
+        package let schema: Schema
+        package let summary: String
+        package var isRequired = false
+
+        package init(_ name: String, in place: Place, _ schema: Schema, _ summary: String, isRequired: Bool = false) {
+            self.name = name
+            self.place = place
+            self.schema = schema
+            self.summary = summary
+            self.isRequired = isRequired
+        }
+    }
+
+    /// What it takes.
+    package struct Body: Sendable {
+        package let schema: Schema
+        package var contentTypes = ["application/json"]
+        /// An empty body then stands for an empty object.
+        package var isOptional = false
+
+        package init(_ schema: Schema, contentTypes: [String] = ["application/json"], isOptional: Bool = false) {
+            self.schema = schema
+            self.contentTypes = contentTypes
+            self.isOptional = isOptional
+        }
+    }
+
+    /// What it answers when it does what it was asked.
+    package struct Answers: Sendable {
+        package let status: HTTPResponse.Status
+        /// nil: no body.
+        package let schema: Schema?
+        package let summary: String
+        package var fields: [HTTPField.Name] = []
+
+        package init(
+            _ status: HTTPResponse.Status,
+            _ schema: Schema?,
+            _ summary: String,
+            fields: [HTTPField.Name] = []
+        ) {
+            self.status = status
+            self.schema = schema
+            self.summary = summary
+            self.fields = fields
+        }
+    }
+
+    enum Run: Sendable {
+        case open(@Sendable (APIDoor) throws -> JSON)
+        case called(@Sendable (APICall) async throws -> APIAnswer)
+    }
+}
+
+/// What an id in a path names. A text that is no id of that noun names nothing, and is answered like an unknown id.
+package struct PathTarget: Sendable {
+    let read: @Sendable (String) -> (target: AuditTarget, person: PersonID?)?
+    /// The prefix of its ids, for the document.
+    let prefix: String
+
+    /// The target of a noun; `make` is one of ``AuditTarget``'s.
+    package init<Kind>(_ make: @escaping @Sendable (ID<Kind>) -> AuditTarget) {
+        prefix = Kind.prefix
+        read = { text in ID<Kind>(text).map { (make($0), nil) } }
+    }
+
+    private init(person: Void) {
+        prefix = PersonKind.prefix
+        read = { text in PersonID(text).map { (.person($0), $0) } }
+    }
+
+    package static let person = PathTarget(person: ())
+    package static let user = PathTarget(AuditTarget.user)
+    package static let integration = PathTarget(AuditTarget.integration)
+    package static let workspace = PathTarget(AuditTarget.workspace)
+    package static let grant = PathTarget(AuditTarget.grant)
+    package static let source = PathTarget(AuditTarget.source)
+    package static let delivery = PathTarget(AuditTarget.delivery)
+    package static let event = PathTarget(AuditTarget.event)
+}

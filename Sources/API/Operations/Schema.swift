@@ -1,0 +1,111 @@
+package import Transparency
+
+/// A JSON Schema (2020-12, as OpenAPI 3.1 takes it) in the few forms that the API needs, with every named schema that it
+/// refers to.
+package struct Schema: Sendable {
+    /// As it stands in place: a named schema is a reference there.
+    let json: JSON.Object
+    /// By name.
+    let components: [String: JSON.Object]
+
+    private init(_ json: JSON.Object, components: [String: JSON.Object] = [:]) {
+        self.json = json
+        self.components = components
+    }
+
+    // MARK: Values
+
+    package static let string = Schema(["type": "string"])
+    package static let boolean = Schema(["type": "boolean"])
+    /// RFC 3339, UTC in answers.
+    package static let time = Schema(["type": "string", "format": "date-time"])
+    package static let email = Schema(["type": "string", "format": "email"])
+    package static let uri = Schema(["type": "string", "format": "uri"])
+    /// Any JSON object.
+    package static let anyObject = Schema(["type": "object"])
+
+    package static func string(length: ClosedRange<Int>) -> Schema {
+        Schema(["type": "string", "minLength": .integer(length.lowerBound), "maxLength": .integer(length.upperBound)])
+    }
+
+    package static func integer(from least: Int = 0, to most: Int? = nil) -> Schema {
+        var json: JSON.Object = ["type": "integer", "minimum": .integer(least)]
+        json["maximum"] = most.map { .integer($0) }
+        return Schema(json)
+    }
+
+    /// An id of the noun with that prefix.
+    package static func id(_ prefix: String) -> Schema {
+        Schema(["type": "string", "pattern": .string("^\(prefix)_[0-7][0-9a-hjkmnp-tv-z]{25}$")])
+    }
+
+    package static let slug = Schema(["type": "string", "pattern": "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"])
+
+    package static func word(of words: [String]) -> Schema {
+        Schema(["type": "string", "enum": .array(words.map(JSON.string))])
+    }
+
+    package static func constant(_ word: String) -> Schema { Schema(["const": .string(word)]) }
+
+    package static func array(of element: Schema, atLeast least: Int = 0, most: Int? = nil) -> Schema {
+        var json: JSON.Object = ["type": "array", "items": .object(element.json)]
+        if least > 0 { json["minItems"] = .integer(least) }
+        json["maxItems"] = most.map { .integer($0) }
+        return Schema(json, components: element.components)
+    }
+
+    /// Every name of scopes.
+    package static let scopes = Schema.array(of: string(length: 1...64))
+
+    // MARK: Composition
+
+    /// An object of exactly these members. `optional` ones may be missing; with `isOpen` there may be more.
+    package static func object(
+        _ required: [(String, Schema)] = [],
+        optional: [(String, Schema)] = [],
+        isOpen: Bool = false
+    ) -> Schema {
+        var properties: JSON.Object = [:]
+        var components: [String: JSON.Object] = [:]
+        for (name, schema) in required + optional {
+            properties[name] = .object(schema.json)
+            components.merge(schema.components) { first, _ in first }
+        }
+        var json: JSON.Object = ["type": "object", "properties": .object(properties)]
+        if !required.isEmpty { json["required"] = .array(required.map { .string($0.0) }) }
+        if !isOpen { json["additionalProperties"] = false }
+        return Schema(json, components: components)
+    }
+
+    /// This, or null.
+    package var orNull: Schema {
+        guard let type = json["type"], type.string != nil, json["enum"] == nil else {
+            return Schema(["anyOf": [.object(json), ["type": "null"]]], components: components)
+        }
+        var json = json
+        json["type"] = .array([type, "null"])
+        return Schema(json, components: components)
+    }
+
+    /// The same with a word of explanation.
+    package func described(_ description: String) -> Schema {
+        var json = json
+        json["description"] = .string(description)
+        return Schema(json, components: components)
+    }
+
+    /// The same under a name, as a reference to a component. Two schemas of one name have to be equal.
+    package func named(_ name: String, example: JSON) -> Schema {
+        var named = json
+        named["examples"] = [example]
+        return Schema(
+            ["$ref": .string("#/components/schemas/\(name)")],
+            components: components.merging([name: named]) { _, new in new }
+        )
+    }
+
+    /// A page of such items.
+    package static func page(of item: Schema) -> Schema {
+        object([("items", array(of: item, most: 200)), ("next_cursor", string.orNull)])
+    }
+}
