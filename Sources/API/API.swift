@@ -18,6 +18,8 @@ package struct APIDoor: Sendable {
     let observations: GroupCommit<Observation>
     /// Absolute, without a slash at its end: what answers and the document name themselves by.
     let publicURL: String
+    /// By the names by which a source chooses them.
+    let profiles: [String: SigningProfile]
     /// Names of the mappings that a source may choose.
     let mappings: Set<String>
 
@@ -25,11 +27,13 @@ package struct APIDoor: Sendable {
         store: Store,
         observations: GroupCommit<Observation>,
         publicURL: String,
+        profiles: [String: SigningProfile],
         mappings: [String: Mapping]
     ) {
         self.store = store
         self.observations = observations
         self.publicURL = publicURL
+        self.profiles = profiles
         self.mappings = Set(mappings.keys)
     }
 

@@ -1,6 +1,6 @@
 extension Operation {
     /// The table: every operation of the API, in the order of the document.
     static let all: [Operation] = [
-        identity, openAPI,
+        identity, workspaces, openAPI,
     ].flatMap(\.self)
 }
