@@ -169,7 +169,7 @@ let package = Package(
         ),
         .door("Webhooks"),
         .door("OAuth", uses: [.mustache], resources: [.embedInCode("Pages")]),
-        .door("API"),
+        .door("API", uses: [.hummingbirdCore]),
 
         // Outgoing connections, and the engines.
         .room(

@@ -1,4 +1,4 @@
-package import Postgres
+import Postgres
 
 /// Why a change was not made, for the caller who asked for it. Holds nothing of what was sent. It has no entry of its own:
 /// the door records it with what it knows of the request.

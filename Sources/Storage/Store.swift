@@ -83,6 +83,10 @@ package struct OrganizationTransaction {
 /// A row that the schema promises and that is not there.
 package struct ImpossibleRows: Error, Sendable, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) {
+        self.description = description
+    }
 }
 
 extension PostgresRows {

@@ -18,6 +18,10 @@ extension ID: PostgresEncodable, PostgresDecodable {
         self.init(high: try cell.integer(at: 0), low: try cell.integer(at: 8))
     }
 
+    /// Before and behind every id: where a list begins.
+    static var lowest: ID { ID(high: 0, low: 0) }
+    static var highest: ID { ID(high: .max, low: .max) }
+
     /// The id as PostgreSQL prints a uuid, for set_config.
     var uuidText: String {
         let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }

@@ -2,6 +2,7 @@ package import Domain
 package import Edge
 package import HTTPTypes
 package import Hummingbird
+import HummingbirdCore
 package import Storage
 package import Transparency
 
@@ -12,6 +13,8 @@ package struct APICall: Sendable {
     package let caller: Caller
     package let context: EdgeContext
     package let request: Request
+    /// Of the query, by name; only those that the operation declares.
+    package let parameters: [String: String]
     /// An empty object where the operation takes no body, or none came and none is needed.
     package let body: JSON
 

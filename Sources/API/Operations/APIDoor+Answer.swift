@@ -1,6 +1,7 @@
 import Domain
 import Edge
 import Hummingbird
+import HummingbirdCore
 import Storage
 import Transparency
 
@@ -22,6 +23,7 @@ extension APIDoor {
                     caller: caller,
                     context: context,
                     request: request,
+                    parameters: try operation.parameters(of: request),
                     body: try await operation.body?.read(request) ?? [:]
                 )
                 answer = try await run(call)
@@ -97,6 +99,21 @@ extension APIDoor {
 extension Operation {
     fileprivate func named(in context: EdgeContext) -> (target: AuditTarget, person: PersonID?)? {
         context.parameters.get("id").flatMap { text in target?.read(text) ?? nil }
+    }
+
+    /// Refuses parameters that the operation does not have: a mistyped one is never a wider answer than was asked for.
+    fileprivate func parameters(of request: Request) throws(EdgeError) -> [String: String] {
+        let known = Set(parameters.filter { $0.place == .query }.map(\.name))
+        var values: [String: String] = [:]
+        for (name, value) in try QueryParameters.read(request.uri.query ?? "") {
+            guard known.contains(name) else {
+                throw .invalid([.init(parameter: name, "This parameter is not known here.")])
+            }
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw .invalid([.init(parameter: name, "This parameter stands twice.")])
+            }
+        }
+        return values
     }
 
     /// The entry of a read, or of an answer that was given before; nil where a change holds its entry already.

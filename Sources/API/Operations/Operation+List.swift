@@ -2,6 +2,8 @@ package import Domain
 import Edge
 package import Filter
 import HTTPTypes
+import HummingbirdCore
+import Storage
 package import Transparency
 
 /// Where a list stands: the key by which its rows are ordered, as bytes in a cursor.

@@ -1,6 +1,6 @@
 package import Domain
 package import HTTPTypes
-package import Transparency
+import Transparency
 
 /// One operation: everything that its route, its checks, its audit entry and its place in the OpenAPI document are made
 /// from. Made with `read`, `list`, `create`, `change`, `act` or `remove`, which hold what operations of that kind share.

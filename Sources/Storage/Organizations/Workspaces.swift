@@ -16,7 +16,7 @@ extension OrganizationTransaction {
         let rows = try await query(
             """
             SELECT id, slug, name, created_at FROM workspaces
-            WHERE \(Nullable(after))::uuid IS NULL OR id > \(Nullable(after))
+            WHERE id > \(after ?? .lowest)
             ORDER BY id LIMIT \(most)
             """
         )
@@ -43,6 +43,8 @@ extension WorkspaceView {
 
 /// Adding a workspace. Refused where the slug is taken.
 package struct WorkspaceCreation: SingleChange {
+    package typealias Output = WorkspaceView
+
     private let id: WorkspaceID
     private let slug: Slug
     private let name: String

@@ -1,0 +1,108 @@
+package import Domain
+import Postgres
+
+/// An HR system connected to the organization. Its keys are named, never shown.
+package struct SourceView: Sendable {
+    package let id: SourceID
+    package let slug: Slug
+    package let profile: String
+    package let mapping: String
+    /// A name of the time zone database.
+    package let timeZone: String
+    package let status: SourceStatus
+    package let user: UserID
+    package let keys: [SourceKeyView]
+    package let version: Int64
+    package let createdAt: Timestamp
+    package let updatedAt: Timestamp
+}
+
+/// Whether a source's deliveries are taken.
+package enum SourceStatus: String, Sendable, CaseIterable {
+    case active
+    case paused
+}
+
+/// A key of a source, without its secret.
+package struct SourceKeyView: Sendable {
+    package let id: SourceKeyID
+    package let label: String?
+    package let notBefore: Timestamp?
+    package let notAfter: Timestamp?
+    package let createdAt: Timestamp
+}
+
+extension OrganizationTransaction {
+    /// The next sources behind `after`, in the order of their ids, which is no order of time.
+    package func sources(after: SourceID?, most: Int) async throws -> [SourceView] {
+        let results = try await pipeline([
+            """
+            SELECT id, slug, profile, mapping, time_zone, status, user_id, version, created_at, updated_at FROM sources
+            WHERE id > \(after ?? .lowest)
+            ORDER BY id LIMIT \(most)
+            """,
+            """
+            SELECT k.source_id, k.id, k.label, k.not_before, k.not_after, k.created_at FROM source_keys k
+            WHERE k.source_id IN (
+                SELECT s.id FROM sources s WHERE s.id > \(after ?? .lowest) ORDER BY s.id LIMIT \(most))
+            ORDER BY k.created_at, k.id
+            """,
+        ])
+        return try Self.sources(results)
+    }
+
+    /// nil where the organization has none of that id.
+    package func source(_ id: SourceID) async throws -> SourceView? {
+        let results = try await pipeline([
+            """
+            SELECT id, slug, profile, mapping, time_zone, status, user_id, version, created_at, updated_at FROM sources
+            WHERE id = \(id)
+            """,
+            """
+            SELECT source_id, id, label, not_before, not_after, created_at FROM source_keys
+            WHERE source_id = \(id) ORDER BY created_at, id
+            """,
+        ])
+        return try Self.sources(results).first
+    }
+
+    private static func sources(_ results: [PostgresRows]) throws -> [SourceView] {
+        var keys: [SourceID: [SourceKeyView]] = [:]
+        for row in results[1] {
+            keys[try row.decode("source_id"), default: []].append(try SourceKeyView(row: row))
+        }
+        return try results[0].map { row in
+            try SourceView(row: row, keys: keys[try row.decode("id", as: SourceID.self)] ?? [])
+        }
+    }
+}
+
+extension SourceView {
+    fileprivate init(row: PostgresRow, keys: [SourceKeyView]) throws {
+        self.init(
+            id: try row.decode("id"),
+            slug: try row.parse("slug"),
+            profile: try row.decode("profile"),
+            mapping: try row.decode("mapping"),
+            timeZone: try row.decode("time_zone"),
+            status: try row.word("status"),
+            user: try row.decode("user_id"),
+            keys: keys,
+            version: try row.decode("version"),
+            createdAt: try row.decode("created_at"),
+            updatedAt: try row.decode("updated_at")
+        )
+    }
+}
+
+extension SourceKeyView {
+    fileprivate init(row: PostgresRow) throws {
+        self.init(
+            id: try row.decode("id"),
+            label: try row.decode("label"),
+            notBefore: try row.decode("not_before"),
+            notAfter: try row.decode("not_after"),
+            createdAt: try row.decode("created_at")
+        )
+    }
+}
