@@ -50,20 +50,6 @@ extension Timestamp: PostgresEncodable, PostgresDecodable {
     }
 }
 
-/// A bound value that may be NULL. Swift takes an interpolated optional for a mistake, also where it is meant.
-struct Nullable<Value: PostgresEncodable>: PostgresEncodable {
-    let value: Value?
-
-    init(_ value: Value?) { self.value = value }
-
-    static var postgresType: PostgresType { Value.postgresType }
-
-    func encode(into writer: inout PostgresBinaryWriter) {
-        guard let value else { return writer.writeNull() }
-        value.encode(into: &writer)
-    }
-}
-
 extension PostgresJSON {
     init(_ json: JSON) { self.init(text: json.text) }
 

@@ -113,7 +113,7 @@ extension IdempotencyClaim {
             INSERT INTO idempotency_keys (organization_id, user_id, key, operation, request_digest, answer_status, answer,
                 created_at)
             VALUES (\(transaction.organization), \(user), \(key), \(operation), \(fingerprint), \(Self.status),
-                \(Nullable(answer.map { JSON.object($0).bytes })), \(transaction.startedAt))
+                \(answer.map { JSON.object($0).bytes } as [UInt8]?), \(transaction.startedAt))
             """
         )
     }
