@@ -23,10 +23,10 @@ enum OpenAPIDocument {
                 "title": "Rollcall", "version": "1",
                 "summary": "Who joins, moves and leaves, and what integrations may therefore do.",
                 "description": """
-                    The organization comes from the token. An id of another organization is answered exactly as an \
-                    unknown one. Members may be added to answers; those that are described here stay. Unknown members \
-                    of requests are refused.
-                    """,
+                The organization comes from the token. An id of another organization is answered exactly as an \
+                unknown one. Members may be added to answers; those that are described here stay. Unknown members \
+                of requests are refused.
+                """,
             ],
             "servers": [["url": .string(publicURL)]],
             "security": [["bearer": []]],

@@ -124,7 +124,12 @@ extension Operation {
 
     private static var listParameters: [Parameter] {
         [
-            Parameter("limit", in: .query, .integer(from: 1, to: ListQuery.mostLimit), "Items at most; 50 if not said."),
+            Parameter(
+                "limit",
+                in: .query,
+                .integer(from: 1, to: ListQuery.mostLimit),
+                "Items at most; 50 if not said."
+            ),
             Parameter("cursor", in: .query, .string, "`next_cursor` of the page before, with the same filter."),
             Parameter(
                 "filter",

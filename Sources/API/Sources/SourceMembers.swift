@@ -80,7 +80,8 @@ extension Schema {
     ]).named(
         "Source",
         example: [
-            "id": "src_3v9hd0c2rb6nrzx5w4mqf7y8ae", "url": "https://rollcall.example/hooks/src_3v9hd0c2rb6nrzx5w4mqf7y8ae",
+            "id": "src_3v9hd0c2rb6nrzx5w4mqf7y8ae",
+            "url": "https://rollcall.example/hooks/src_3v9hd0c2rb6nrzx5w4mqf7y8ae",
             "slug": "hr", "profile": "standard-webhooks", "mapping": "canonical", "time_zone": "Europe/Berlin",
             "status": "active", "user": "usr_01k9qyc5qje1qsv9svhrqgc8d0", "keys": [sourceKeyExample],
             "created_at": "2026-11-21T09:00:00Z", "updated_at": "2026-11-21T09:00:00Z",
@@ -114,5 +115,7 @@ extension Schema {
         "id": "key_01k9qyc5qje1qsv9svhrqgc8d6", "label": "2026", "not_before": .null, "not_after": .null,
         "created_at": "2026-11-21T09:00:00Z",
     ]
-    private static let newKeyExample: JSON = ["secret": "whsec_bm90IGEgc2VjcmV0LCBqdXN0IGFuIGV4YW1wbGU=", "label": "2026"]
+    private static let newKeyExample: JSON = [
+        "secret": "whsec_bm90IGEgc2VjcmV0LCBqdXN0IGFuIGV4YW1wbGU=", "label": "2026",
+    ]
 }

@@ -29,7 +29,9 @@ package struct UserDeactivation: SingleChange {
         )
         _ = try await transaction.query("SELECT id FROM users WHERE id = \(id) FOR UPDATE")
         guard let user = try await transaction.user(id) else { throw ChangeRefusal.notFound }
-        guard user.status == .active else { return (user, [recorded(.userDeactivated, .user(id), of: user, "unchanged")]) }
+        guard user.status == .active else {
+            return (user, [recorded(.userDeactivated, .user(id), of: user, "unchanged")])
+        }
         try await refuseIfNeeded(user, in: transaction)
         let now = transaction.startedAt
         let results = try await transaction.pipeline([
@@ -52,7 +54,9 @@ package struct UserDeactivation: SingleChange {
         ])
         guard let ended = try await transaction.user(id) else { throw ChangeRefusal.notFound }
         var entries = [recorded(.userDeactivated, .user(id), of: user, nil)]
-        entries += try results[1].map { recorded(.grantEnded, .grant(try $0.decode("id")), of: user, "user_deactivated") }
+        entries += try results[1].map {
+            recorded(.grantEnded, .grant(try $0.decode("id")), of: user, "user_deactivated")
+        }
         entries += try results[2].map {
             recorded(.claimLinkEnded, .claimLink(try $0.decode("id")), of: user, "user_deactivated")
         }
