@@ -21,7 +21,7 @@ struct AuditCommand: ParsableCommand {
                 Every option narrows the answer further.
 
                 EXAMPLES
-                  rollcall audit query --person psn_01…
+                  rollcall audit query --person per_01…
                   rollcall audit query --actor payroll-ada --since 2026-11-01T00:00:00Z
                   rollcall audit query --action grant.created --all -o csv >grants.csv
                   rollcall audit query --filter 'outcome eq "refused"' -o jsonl
@@ -54,7 +54,7 @@ struct AuditCommand: ParsableCommand {
             abstract: "Show an audit entry with all that it holds.",
             discussion: """
                 EXAMPLES
-                  rollcall audit get aud_01… -o json
+                  rollcall audit get ent_01… -o json
                 """
         )
         @Argument(help: "Id of the entry.") var id: String

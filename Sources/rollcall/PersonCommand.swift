@@ -37,7 +37,7 @@ struct PersonCommand: ParsableCommand {
             abstract: "Show a person.",
             discussion: """
                 EXAMPLES
-                  rollcall person get psn_01…
+                  rollcall person get per_01…
                 """
         )
         @Argument(help: "Id of the person.") var id: String

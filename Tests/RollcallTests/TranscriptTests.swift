@@ -35,8 +35,8 @@ private enum API {
         ),
         "GET /v1/people?limit=50": LocalPeer.json(
             "200 OK",
-            #"{"items": [{"id": "psn_1", "source": "src_1", "externalId": "e-1", "userName": "ada", "displayName":"#
-                + #" "=HYPERLINK(1)", "active": true}, {"id": "psn_2", "source": "src_1", "externalId": "e-2", "userName":"#
+            #"{"items": [{"id": "per_1", "source": "src_1", "externalId": "e-1", "userName": "ada", "displayName":"#
+                + #" "=HYPERLINK(1)", "active": true}, {"id": "per_2", "source": "src_1", "externalId": "e-2", "userName":"#
                 + #" "\u65e5\u672c", "displayName": "\u001b[31mred", "active": false}], "next_cursor": null}"#
         ),
         "GET /v1/events?limit=1": LocalPeer.json(
@@ -78,7 +78,7 @@ private enum API {
         ),
         "GET /v1/audit/entries?actor=usr_1&action=grant.created&limit=50": LocalPeer.json(
             "200 OK",
-            #"{"items": [{"id": "aud_1", "recorded_at": "2026-11-21T09:00:00Z", "actor": {"id": "usr_1", "username": "ada"},"#
+            #"{"items": [{"id": "ent_1", "recorded_at": "2026-11-21T09:00:00Z", "actor": {"id": "usr_1", "username": "ada"},"#
                 + #" "action": "grant.created", "target": {"id": "grt_1"}, "outcome": "success"}], "next_cursor": null}"#
         ),
         "GET /v1/integrations?limit=50": LocalPeer.json("401 Unauthorized", #"{"status": 401, "title": "Sign in"}"#),

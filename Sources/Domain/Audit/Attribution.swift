@@ -128,6 +128,7 @@ package struct AuditTarget: Sendable, Hashable {
         bits = IDBits(high: id.high, low: id.low)
     }
 
+    /// One for each noun that an entry can be about; the kind is the word of the API.
     package static func organization(_ id: OrganizationID) -> AuditTarget { AuditTarget("organization", id) }
     package static func person(_ id: PersonID) -> AuditTarget { AuditTarget("person", id) }
     package static func user(_ id: UserID) -> AuditTarget { AuditTarget("user", id) }

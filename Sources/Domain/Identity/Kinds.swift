@@ -1,5 +1,6 @@
 // The nouns that have ids, each with its prefix. A prefix is part of the interface and never changes.
 
+/// Kinds of nouns, never values: each only tells ids of one noun from those of another.
 package enum OrganizationKind: IDKind { package static let prefix = "org" }
 package enum WorkspaceKind: IDKind { package static let prefix = "wsp" }
 package enum SourceKind: IDKind { package static let prefix = "src" }
