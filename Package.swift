@@ -208,6 +208,10 @@ let package = Package(
             ],
             path: "Tests/TestSupport"
         ),
+        .tests(
+            "Postgres",
+            uses: ["Postgres", "TestSupport", .logging, .serviceLifecycle, .subprocess, .systemPackage]
+        ),
         .tests("Filter", uses: ["Filter", "Transparency"]),
         .tests("Transparency", uses: ["Transparency", .crypto]),
         .tests("Domain", uses: ["Domain", "Transparency"]),

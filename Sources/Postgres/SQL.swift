@@ -116,6 +116,11 @@ extension SQL {
             statement.bind(value)
         }
 
+        /// Binds `value`, or null. Without this form the compiler takes an optional for a mistake.
+        package mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
+            statement.bind(value)
+        }
+
         /// Takes `part` in with its values renumbered.
         package mutating func appendInterpolation(_ part: SQL) {
             statement += part

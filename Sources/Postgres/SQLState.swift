@@ -22,6 +22,7 @@ package struct SQLState: RawRepresentable, Hashable, Sendable {
     package static let undefinedTable = SQLState(rawValue: "42P01")
     package static let tooManyConnections = SQLState(rawValue: "53300")
     package static let lockNotAvailable = SQLState(rawValue: "55P03")
+    package static let objectInUse = SQLState(rawValue: "55006")
     package static let queryCanceled = SQLState(rawValue: "57014")
     package static let adminShutdown = SQLState(rawValue: "57P01")
     package static let crashShutdown = SQLState(rawValue: "57P02")

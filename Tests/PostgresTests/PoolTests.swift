@@ -1,0 +1,178 @@
+import Logging
+import Postgres
+import ServiceLifecycle
+import Subprocess
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite struct PoolTests {
+    private func configuration(_ connectionString: String, size: Int = 2) -> PostgresPoolConfiguration {
+        PostgresPoolConfiguration(
+            connection: PostgresConnectionConfiguration(connectionString: connectionString),
+            size: size,
+            firstBackoff: .milliseconds(20),
+            longestBackoff: .milliseconds(200)
+        )
+    }
+
+    @Test func `waiting for a connection is bounded in time and in number`() async throws {
+        var configuration = configuration(try await TestCluster.shared.server.connectionString(), size: 1)
+        configuration.waitTimeout = .milliseconds(200)
+        configuration.waiters = 2
+        let pool = PostgresPool(configuration: configuration, logger: .silent)
+        try await pool.withConnection { _ in
+            let outcomes = await withTaskGroup { group in
+                for _ in 0..<3 {
+                    group.addTask { () -> String in
+                        do {
+                            _ = try await pool.query("SELECT 1")
+                            return "served"
+                        } catch {
+                            return "\(error)"
+                        }
+                    }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            let timedOut = "no connection became free in time"
+            #expect(outcomes.sorted() == [timedOut, timedOut, "too many callers wait for a connection"].sorted())
+        }
+        #expect(try await pool.query("SELECT 1").count == 1)
+        #expect(pool.statistics.idle == 1 && pool.statistics.size == 1 && pool.statistics.waiting == 0)
+        await pool.close()
+        let closed = await #expect(throws: PostgresError.self) { try await pool.query("SELECT 1") }
+        guard case .poolClosed = closed else { return #expect(Bool(false)) }
+    }
+
+    @Test func `a caller that is cancelled while it waits leaves the queue`() async throws {
+        let configuration = configuration(try await TestCluster.shared.server.connectionString(), size: 1)
+        let pool = PostgresPool(configuration: configuration, logger: .silent)
+        try await pool.withConnection { _ in
+            let single = Task { try await pool.query("SELECT 1") }
+            let lease = Task { try await pool.withConnection { _ in } }
+            while pool.statistics.waiting < 2 { try await Task.sleep(for: .milliseconds(5)) }
+            single.cancel()
+            lease.cancel()
+            await #expect(throws: PostgresError.self) { try await single.value }
+            await #expect(throws: PostgresError.self) { try await lease.value }
+            #expect(pool.statistics.waiting == 0)
+        }
+        await pool.close()
+    }
+
+    @Test func `hundreds of callers share two connections`() async throws {
+        let database = try await TestDatabase.create()
+        try await database.query("CREATE TABLE t (id int PRIMARY KEY)")
+        let pool = PostgresPool(configuration: configuration(database.connectionString), logger: .silent)
+        try await withThrowingTaskGroup { group in
+            for number in 0..<400 {
+                group.addTask {
+                    if number.isMultiple(of: 2) {
+                        _ = try await pool.query("INSERT INTO t VALUES (\(number))")
+                    } else {
+                        try await pool.transaction { transaction in
+                            _ = try await transaction.query("INSERT INTO t VALUES (\(number))")
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let count = try await database.query("SELECT count(*) AS n FROM t")
+        #expect(try count[0].decode("n", as: Int.self) == 400)
+        #expect(pool.statistics.size == 2)
+        await pool.close()
+    }
+
+    @Test func `a killed backend costs its statement only`() async throws {
+        let database = try await TestDatabase.create()
+        let pool = PostgresPool(configuration: configuration(database.connectionString), logger: .silent)
+        let victim = Task { try await pool.query("SELECT pg_sleep(30)") }
+        var ended = false
+        while !ended {
+            ended = try await !database.query(
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE query = 'SELECT pg_sleep(30)' AND state = 'active' AND datname = current_database()
+                """
+            ).isEmpty
+        }
+        let error = await #expect(throws: PostgresError.self) { try await victim.value }
+        guard case .connectionLost(let loss) = error else { return #expect(Bool(false), "\(String(describing: error))") }
+        #expect(loss.message.contains("administrator") && !loss.outcomeUnknown)
+        #expect(error?.isTransient == true)
+        #expect(try await pool.query("SELECT 1").count == 1)
+        await pool.close()
+    }
+
+    @Test func `the whole server killed in mid-query and started again`() async throws {
+        let cluster = try await TestCluster.own(named: "killed", settings: ["fsync": "on", "full_page_writes": "on"])
+        let configuration = configuration(cluster.server.connectionString())
+        let pool = PostgresPool(configuration: configuration, logger: .silent)
+        _ = try await pool.query("CREATE TABLE t (id int PRIMARY KEY)")
+        _ = try await pool.query("SET synchronous_commit = on")
+        _ = try await pool.pipeline(["SET LOCAL synchronous_commit = on", "INSERT INTO t VALUES (1)"])
+        let victim = Task { try await pool.query("SELECT pg_sleep(30)") }
+        try await Task.sleep(for: .milliseconds(300))
+        try await kill(cluster)
+        let error = await #expect(throws: PostgresError.self) { try await victim.value }
+        guard case .connectionLost(let loss) = error else { return #expect(Bool(false), "\(String(describing: error))") }
+        #expect(loss.outcomeUnknown)
+        let waiting = Task { try await pool.query("SELECT id FROM t") }
+        try await cluster.server.start()
+        #expect(try await waiting.value.count == 1)
+        try await cluster.server.stop(.immediate)
+        #expect(pool.statistics.inUse == 0)
+        try await cluster.server.start()
+        #expect(try await pool.query("SELECT id FROM t").count == 1)
+        await pool.close()
+        try await cluster.server.stop(.fast)
+    }
+
+    /// SIGKILL to the postmaster and everything that it started.
+    private func kill(_ cluster: TestCluster) async throws {
+        let postmaster = try #require(cluster.server.postmaster)
+        _ = try await Subprocess.run(
+            .path("/bin/sh"),
+            arguments: ["-c", "kill -9 $0 $(cat /proc/$0/task/$0/children)", "\(postmaster)"],
+            output: .discarded
+        )
+    }
+
+    @Test func `a server that is away is an error in time, with the reason`() async throws {
+        var configuration = configuration("postgresql://postgres@127.0.0.1:1/postgres")
+        configuration.waitTimeout = .milliseconds(300)
+        let pool = PostgresPool(configuration: configuration, logger: .silent)
+        let error = await #expect(throws: PostgresError.self) { try await pool.query("SELECT 1") }
+        guard case .poolTimedOut(let reason) = error else { return #expect(Bool(false)) }
+        #expect(reason?.contains("refused") == true)
+        await pool.close()
+    }
+
+    @Test func `run keeps the minimum open and closes the pool at shutdown`() async throws {
+        var configuration = configuration(try await TestCluster.shared.server.connectionString())
+        configuration.minimum = 2
+        configuration.checkInterval = .milliseconds(50)
+        let pool = PostgresPool(configuration: configuration, logger: .silent)
+        let group = ServiceGroup(services: [pool], logger: .silent)
+        let running = Task { try await group.run() }
+        while pool.statistics.idle < 2 { try await Task.sleep(for: .milliseconds(10)) }
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(pool.statistics.size == 2)
+        await group.triggerGracefulShutdown()
+        try await running.value
+        #expect(pool.statistics.size == 0)
+    }
+
+    @Test func `closing waits for who has a connection, but not for ever`() async throws {
+        var configuration = configuration(try await TestCluster.shared.server.connectionString())
+        configuration.drainTimeout = .milliseconds(200)
+        let pool = PostgresPool(configuration: configuration, logger: .silent)
+        let slow = Task { try await pool.query("SELECT pg_sleep(30)") }
+        while pool.statistics.inUse == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        await pool.close()
+        await #expect(throws: PostgresError.self) { try await slow.value }
+    }
+}

@@ -1,0 +1,50 @@
+import Glibc
+package import Logging
+package import Postgres
+import Synchronization
+import SystemPackage
+
+/// A private cluster in /tmp that ends with the test process.
+package struct TestCluster: Sendable {
+    package let server: EmbeddedServer
+
+    /// The cluster that tests share, started by the first who asks. Not durable: fsync is off.
+    package static var shared: TestCluster {
+        get async throws { try await starting.value.get() }
+    }
+
+    // Started once, by whoever asks first; every later one waits for the same task.
+    private static let starting = Task { () -> Result<TestCluster, any Error> in
+        do {
+            return .success(try await own(named: "shared"))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private static let count = Atomic<Int>(0)
+
+    /// A cluster for one test, which may kill it. Costs a second or two.
+    package static func own(
+        named name: String = "own",
+        settings: [String: String] = [:]
+    ) async throws -> TestCluster {
+        let number = count.wrappingAdd(1, ordering: .relaxed).newValue
+        let notDurable = [
+            "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300",
+        ]
+        let server = EmbeddedServer(
+            home: FilePath("/tmp/rc-test-\(getpid())-\(number)-\(name)"),
+            settings: notDurable.merging(settings) { _, given in given },
+            lifetime: .ofProcess(getpid()),
+            logger: .silent
+        )
+        try await server.start()
+        return TestCluster(server: server)
+    }
+}
+
+extension Logger {
+    /// For components whose log no test reads.
+    package static var silent: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+}
