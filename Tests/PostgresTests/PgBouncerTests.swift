@@ -118,7 +118,8 @@ import Testing
                     }
                 }
             }
-            #expect(try await pool.query("SELECT id FROM t").isEmpty)
+            let left = try await pool.query("SELECT id FROM t")
+            #expect(left.isEmpty)
             #expect(pool.statistics.size == 1)
         }
     }
