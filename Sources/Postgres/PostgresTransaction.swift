@@ -63,23 +63,29 @@ package final class PostgresTransaction: Sendable {
         wire.post { $0.setLease(lease, opening: all) }
     }
 
+    /// `ended` is called on the loop with where the connection then stands, before the caller goes on.
     func run<Value: Sendable>(
         returningTo outer: Int,
+        ended: (@Sendable (Flight.TransactionStatus) -> Void)? = nil,
         _ body: (PostgresTransaction) async throws -> Value
     ) async throws -> Value {
         let value: Value
         do {
             value = try await body(self)
         } catch {
-            await rollBack(returningTo: outer)
+            await rollBack(returningTo: outer, ended)
             throw error
         }
-        try await commit(returningTo: outer)
+        try await commit(returningTo: outer, ended)
         return value
     }
 
-    private func commit(returningTo outer: Int) async throws(PostgresError) {
+    private func commit(
+        returningTo outer: Int,
+        _ ended: (@Sendable (Flight.TransactionStatus) -> Void)?
+    ) async throws(PostgresError) {
         let flight = Flight(["COMMIT"], kind: .commit, lease: lease, nextLease: outer, isAutocommit: true)
+        if let ended { flight.beforeDone { ended($0.status) } }
         // Not cancellable: a commit that was asked for is seen through.
         let results = try await wire.fly(flight, shielded: true).results.get()
         // The server answers a COMMIT of a failed transaction with a rollback.
@@ -87,7 +93,10 @@ package final class PostgresTransaction: Sendable {
     }
 
     /// Never throws: a connection that cannot be rolled back is given up.
-    private func rollBack(returningTo outer: Int) async {
+    private func rollBack(
+        returningTo outer: Int,
+        _ ended: (@Sendable (Flight.TransactionStatus) -> Void)?
+    ) async {
         let flight = Flight(
             ["ROLLBACK"],
             kind: .rollback,
@@ -96,6 +105,7 @@ package final class PostgresTransaction: Sendable {
             isAutocommit: false,
             deadline: Self.rollbackDeadline
         )
+        if let ended { flight.beforeDone { ended($0.status) } }
         if case .failure = await wire.fly(flight, shielded: true).results {
             await wire.lose("the transaction could not be rolled back")
         }

@@ -39,7 +39,10 @@ import Testing
         let slow = MigrationFile(name: "0002_slow", sql: "SELECT pg_sleep(0.3);\nCREATE TABLE slow (id int);\n")
         let files = [first, slow, index].map { file in
             file.name == "0003_index"
-                ? MigrationFile(name: file.name, sql: "-- no-transaction\nCREATE INDEX CONCURRENTLY person_id ON person (id)")
+                ? MigrationFile(
+                    name: file.name,
+                    sql: "-- no-transaction\nCREATE INDEX CONCURRENTLY person_id ON person (id)"
+                )
                 : file
         }
         let migrator = migrator(files, database)
@@ -60,7 +63,9 @@ import Testing
         }
         #expect(change?.description == "migration 0001_people was edited after it had been applied")
         let unknown = await #expect(throws: MigrationError.self) { try await migrator([first], database).up() }
-        guard case .unknown("0002_names") = unknown else { return #expect(Bool(false), "\(String(describing: unknown))") }
+        guard case .unknown("0002_names") = unknown else {
+            return #expect(Bool(false), "\(String(describing: unknown))")
+        }
         let late = MigrationFile(name: "0001_z", sql: "SELECT 1")
         let order = await #expect(throws: MigrationError.self) {
             try await migrator([first, late, second], database).plan()

@@ -69,7 +69,9 @@ import Testing
                         let get: SQL = "SELECT current_setting('app.org') AS org, \(number) AS n"
                         switch number % 3 {
                         case 0:
-                            let row = try await pool.query("SELECT \(number) AS n, coalesce(current_setting('app.org', true), '') AS org")[0]
+                            let row = try await pool.query(
+                                "SELECT \(number) AS n, coalesce(current_setting('app.org', true), '') AS org"
+                            )[0]
                             #expect(try row.decode("n", as: Int.self) == number)
                             #expect(try row.decode("org", as: String.self) == "")
                         case 1:

@@ -20,7 +20,11 @@ import Testing
         )
     }
 
-    private func acquire(_ state: inout PoolState, _ waiter: Int, patience: Duration = .seconds(5)) -> PoolState.Acquisition {
+    private func acquire(
+        _ state: inout PoolState,
+        _ waiter: Int,
+        patience: Duration = .seconds(5)
+    ) -> PoolState.Acquisition {
         state.acquire(waiter, deadline: start + patience)
     }
 

@@ -19,7 +19,7 @@ import Testing
 
     @Test func `waiting for a connection is bounded in time and in number`() async throws {
         var configuration = configuration(try await TestCluster.shared.server.connectionString(), size: 1)
-        configuration.waitTimeout = .milliseconds(200)
+        configuration.waitTimeout = .seconds(2)
         configuration.waiters = 2
         let pool = PostgresPool(configuration: configuration, logger: .silent)
         try await pool.withConnection { _ in
@@ -100,7 +100,9 @@ import Testing
             ).isEmpty
         }
         let error = await #expect(throws: PostgresError.self) { try await victim.value }
-        guard case .connectionLost(let loss) = error else { return #expect(Bool(false), "\(String(describing: error))") }
+        guard case .connectionLost(let loss) = error else {
+            return #expect(Bool(false), "\(String(describing: error))")
+        }
         #expect(loss.message.contains("administrator") && !loss.outcomeUnknown)
         #expect(error?.isTransient == true)
         #expect(try await pool.query("SELECT 1").count == 1)
@@ -118,7 +120,9 @@ import Testing
         try await Task.sleep(for: .milliseconds(300))
         try await kill(cluster)
         let error = await #expect(throws: PostgresError.self) { try await victim.value }
-        guard case .connectionLost(let loss) = error else { return #expect(Bool(false), "\(String(describing: error))") }
+        guard case .connectionLost(let loss) = error else {
+            return #expect(Bool(false), "\(String(describing: error))")
+        }
         #expect(loss.outcomeUnknown)
         let waiting = Task { try await pool.query("SELECT id FROM t") }
         try await cluster.server.start()

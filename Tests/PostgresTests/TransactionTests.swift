@@ -157,7 +157,10 @@ import Testing
         #expect(started.duration(to: .now) < .seconds(5))
         #expect(try await ids(database).isEmpty)
         let running = try await database.query(
-            "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND state = 'active' AND pid <> pg_backend_pid()"
+            """
+            SELECT FROM pg_stat_activity
+            WHERE query = 'SELECT pg_sleep(30)' AND state = 'active' AND datname = current_database()
+            """
         )
         #expect(running.isEmpty)
         #expect(try await pool.query("SELECT 1").count == 1)

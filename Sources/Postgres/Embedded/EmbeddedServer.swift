@@ -291,19 +291,19 @@ extension EmbeddedServer {
         _ account: Account
     ) async throws(EmbeddedServerError) {
         let name = program.lastComponent?.string ?? program.string
-        var options = PlatformOptions()
+        var command = [program.string] + arguments
         if getuid() == 0, account.user != 0 {
-            options.userID = account.user
-            options.groupID = account.group
-            options.supplementaryGroups = [account.group]
+            // Not by Subprocess's own options: between its clone and exec glibc's setuid waits for threads that the
+            // child does not have.
+            let identity = ["--reuid=\(account.user)", "--regid=\(account.group)", "--clear-groups", "--"]
+            command = ["/usr/bin/setpriv"] + identity + command
         }
         do {
             let record = try await Subprocess.run(
-                .path(program),
-                arguments: Arguments(arguments),
+                .path(FilePath(command[0])),
+                arguments: Arguments(Array(command.dropFirst())),
                 environment: .custom(["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": home.string]),
                 workingDirectory: "/",
-                platformOptions: options,
                 output: .string(limit: Self.outputLimit),
                 error: .string(limit: Self.outputLimit)
             )

@@ -72,15 +72,21 @@ package final class PostgresPool: Service, Sendable {
         prelude: [SQL] = [],
         _ body: (PostgresTransaction) async throws -> Value
     ) async throws -> Value {
-        try await withConnection { try await $0.transaction(prelude: prelude, body) }
+        let (id, wire) = try await borrow()
+        let transaction = PostgresTransaction(wire: wire, lease: Wire.newLease())
+        transaction.begin(prelude: prelude)
+        return try await transaction.run(
+            returningTo: Wire.newLease(),
+            ended: { self.release(id, isReusable: $0 == .idle) },
+            body
+        )
     }
 
     /// Lends one connection for as long as `body` runs. A transaction that `body` left open costs the connection.
     package func withConnection<Value: Sendable>(
         _ body: (PostgresConnection) async throws -> Value
     ) async throws -> Value {
-        let id = try await acquire().get()
-        guard let wire = core.withLock({ $0.wires[id] }) else { throw PostgresError.poolClosed }
+        let (id, wire) = try await borrow()
         let lease = Wire.newLease()
         wire.post { $0.setLease(lease) }
         defer { wire.post { self.release(id, isReusable: $0.endLease()) } }
@@ -88,6 +94,14 @@ package final class PostgresPool: Service, Sendable {
     }
 
     // MARK: Waiting
+
+    private func borrow() async throws(PostgresError) -> (PoolState.ConnectionID, Wire) {
+        let id = try await acquire().get()
+        if let wire = core.withLock({ $0.wires[id] }) { return (id, wire) }
+        // Closing has taken it away meanwhile.
+        release(id, isReusable: false)
+        throw .poolClosed
+    }
 
     private func acquire() async -> Result<PoolState.ConnectionID, PostgresError> {
         if Task.isCancelled { return .failure(.cancelled) }
