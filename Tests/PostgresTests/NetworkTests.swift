@@ -30,7 +30,7 @@ import Testing
             PostgresConnectionConfiguration(
                 connectionString:
                     "host=127.0.0.1,\(server.socketDirectory) port=\(silent.port),\(server.port) user=postgres",
-                connectTimeout: .milliseconds(300)
+                connectTimeout: .seconds(2)
             )
         )
         #expect(try await connection.query("SELECT 1").count == 1)
