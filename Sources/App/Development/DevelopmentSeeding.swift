@@ -1,0 +1,209 @@
+import Domain
+import Foundation
+import HTTPTypes
+import Logging
+import Outbound
+import Postgres
+import ServiceLifecycle
+import Storage
+import Transparency
+
+/// Waits for the doors, seeds what a new home needs, announces that it is ready, and withdraws nothing: that is its
+/// server's to do.
+///
+/// Organizations and their first accounts are made as an operator makes them; sources and integrations through the API,
+/// as an admin does.
+struct DevelopmentSeeding: Service {
+    let home: DevelopmentHome
+    let baseURL: String
+    /// The owner's.
+    let databaseURL: String
+    let keyring: Keyring
+    let running: AsyncStream<Int>
+    let logger: Logger
+    let onReady: @Sendable (JSON) async throws -> Void
+
+    /// Accounts of a development home do not run out under a developer's hands.
+    static let tokenLifetime = Duration.seconds(3650 * 86_400)
+
+    func run() async throws {
+        for await _ in running.cancelOnGracefulShutdown() {
+            let organizations = try await organizations()
+            let document: JSON = [
+                "base_url": .string(baseURL),
+                "database_url": .string(databaseURL),
+                "pid": .integer(ProcessInfo.processInfo.processIdentifier),
+                "organizations": .array(organizations),
+            ]
+            try home.announce(document)
+            try await onReady(document)
+        }
+        // A service that returns ends its group.
+        try await gracefulShutdown()
+    }
+
+    /// What was seeded: by an earlier start, or now.
+    private func organizations() async throws -> [JSON] {
+        if let seeded = home.seed?["organizations"]?.array { return seeded.map { Self.moved($0, to: baseURL) } }
+        let pool = PostgresPool(
+            configuration: PostgresPoolConfiguration(connection: .init(connectionString: databaseURL), size: 2),
+            logger: logger
+        )
+        let store = Store(
+            pool: pool,
+            keyring: keyring,
+            clock: SystemClock(),
+            randomness: SystemRandomness(),
+            logger: logger
+        )
+        var organizations: [JSON] = []
+        for (slug, name) in [("acme", "Acme"), ("globex", "Globex")] {
+            organizations.append(try await organization(slug: slug, name: name, in: store))
+        }
+        await pool.close()
+        try home.keep(seed: ["organizations": .array(organizations)])
+        return organizations
+    }
+
+    private func organization(slug text: String, name: String, in store: Store) async throws -> JSON {
+        guard let slug = Slug(text) else { throw DevelopmentError.homeUnusable(home.path) }
+        let known = try await store.organization(slug: slug)
+        let id: OrganizationID
+        if let known { id = known } else { id = try await store.createOrganization(slug: slug, name: name) }
+        let admin = try await admit(.securityAdmin, "admin", slug, id, in: store)
+        let auditor = try await admit(.auditor, "auditor", slug, id, in: store)
+        let client = SeedClient(baseURL: baseURL, token: admin)
+        return [
+            "slug": .string(text),
+            "id": .string(id.description),
+            "admin_token": .string(admin),
+            "auditor_token": .string(auditor),
+            "sources": [try await source(client, in: store)],
+            "integrations": .array(try await integrations(client)),
+        ]
+    }
+
+    /// A start that was cut short may have made the account and lost its token: then there is another account.
+    private func admit(
+        _ role: Role,
+        _ name: String,
+        _ slug: Slug,
+        _ organization: OrganizationID,
+        in store: Store
+    ) async throws -> String {
+        for attempt in 1...9 {
+            let bootstrap = AdminBootstrap(
+                username: "\(name)\(attempt == 1 ? "" : String(attempt))@\(slug).example",
+                role: role,
+                lifetime: Self.tokenLifetime,
+                force: true,
+                by: Attribution(actor: .system("operator"), receivedAt: store.clock.now()),
+                in: store
+            )
+            do {
+                return try await store.perform(bootstrap, in: organization).secret.reveal()
+            } catch OrganizationRefusal.usernameTaken {
+                continue
+            }
+        }
+        throw OrganizationRefusal.usernameTaken
+    }
+
+    private func source(_ client: SeedClient, in store: Store) async throws -> JSON {
+        let secret = "whsec_" + Base64.standard.encode(store.randomness.bytes(32))
+        let made: JSON
+        if let known = try await client.find("/v1/sources", slug: "hris") {
+            let path = "/v1/sources/\(known["id"]?.string ?? "")/keys"
+            _ = try await client.post(path, ["secret": .string(secret)])
+            made = known
+        } else {
+            made = try await client.post(
+                "/v1/sources",
+                [
+                    "slug": "hris", "profile": "standard-webhooks", "mapping": "canonical", "time_zone": "UTC",
+                    "keys": [["secret": .string(secret), "label": "development"]],
+                ]
+            )
+        }
+        return [
+            "slug": "hris",
+            "id": made["id"] ?? .null,
+            "url": made["url"] ?? .null,
+            "profile": "standard-webhooks",
+            "secret": .string(secret),
+        ]
+    }
+
+    private func integrations(_ client: SeedClient) async throws -> [JSON] {
+        let wanted: [JSON] = [
+            [
+                "slug": "payroll", "name": "Payroll", "description": "Reads the people that it pays",
+                "contact_email": "payroll@example.com", "workspace": "main", "scopes": ["people:read"],
+                "rule": #"department eq "Finance""#, "grant_lifetime": "P90D",
+                "ip_allow_list": ["127.0.0.0/8", "::1/128"],
+            ],
+            [
+                "slug": "badges", "name": "Badges", "description": "Prints a badge for each manager's report",
+                "contact_email": "badges@example.com", "workspace": "main", "scopes": ["people:read.self"],
+                "rule": #"manager pr and title sw "Field""#, "grant_lifetime": "P30D", "ip_allow_list": nil,
+            ],
+        ]
+        var made: [JSON] = []
+        for integration in wanted {
+            let slug = integration["slug"]?.string ?? ""
+            let known = try await client.find("/v1/integrations", slug: slug)
+            let row: JSON
+            if let known { row = known } else { row = try await client.post("/v1/integrations", integration) }
+            made.append(["slug": .string(slug), "id": row["id"] ?? .null])
+        }
+        return made
+    }
+
+    /// The hooks of an earlier start, at the address of this one.
+    private static func moved(_ organization: JSON, to baseURL: String) -> JSON {
+        guard var object = organization.object else { return organization }
+        let sources = (object["sources"]?.array ?? []).map { source -> JSON in
+            guard var source = source.object, let id = source["id"]?.string else { return source }
+            source["url"] = .string("\(baseURL)/hooks/\(id)")
+            return .object(source)
+        }
+        object["sources"] = .array(sources)
+        return .object(object)
+    }
+}
+
+/// An admin's way to the API, for seeding.
+private struct SeedClient: Sendable {
+    let baseURL: String
+    let token: String
+    private let outbound = OutboundClient(policy: .operatorChosen)
+
+    init(baseURL: String, token: String) {
+        self.baseURL = baseURL
+        self.token = token
+    }
+
+    func post(_ path: String, _ body: JSON) async throws -> JSON {
+        try await send(.post, path, body: body.bytes)
+    }
+
+    /// The first page holds everything that a seed made.
+    func find(_ path: String, slug: String) async throws -> JSON? {
+        try await send(.get, path, body: [])["items"]?.array?.first { $0["slug"]?.string == slug }
+    }
+
+    private func send(_ method: HTTPRequest.Method, _ path: String, body: [UInt8]) async throws -> JSON {
+        let response = try await outbound.send(
+            OutboundRequest(
+                method: method,
+                url: baseURL + path,
+                headers: [.authorization: "Bearer \(token)", .contentType: "application/json"],
+                body: body
+            )
+        )
+        guard response.status.kind == .successful else {
+            throw DevelopmentError.seedRefused("\(method) \(path)", status: response.status.code)
+        }
+        return try JSON.parse(response.body)
+    }
+}
