@@ -1,3 +1,4 @@
+import API
 import AuditLog
 package import Domain
 package import Edge
@@ -47,16 +48,17 @@ package struct Server: Sendable {
         )
     }
 
-    /// Serves until a signal asks it to stop. `onRunning` is called once with the port that the doors listen on; a
+    /// Serves until a signal asks it to stop, or one of the services beside it returns. `onRunning` is called once with the port that the doors listen on; a
     /// process without the web role never calls it.
     package func run(
         until signals: [UnixSignal] = [.sigterm, .sigint],
         beside more: [any Service] = [],
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) async throws {
-        let services = try services(onRunning: onRunning) + more
+        let services = try services(onRunning: onRunning)
         var configuration = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) },
+            services: services.map { .init(service: $0) }
+                + more.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             gracefulShutdownSignals: signals,
             logger: logger
         )
@@ -94,6 +96,13 @@ package struct Server: Sendable {
             observations: observations,
             tallies: tallies,
             issuer: settings.publicURL
+        ).mount(on: router)
+        try APIDoor(
+            store: store,
+            observations: observations,
+            publicURL: settings.publicURL,
+            profiles: try SigningProfile.embedded(),
+            mappings: try Mapping.embedded()
         ).mount(on: router)
         Probes(checks: [.init("database") { [store] in try await store.answers() }]).mount(on: router)
         router.closeMethods()

@@ -38,9 +38,13 @@ struct Rollcall: AsyncParsableCommand {
                 subcommands: [AuditCommand.self, WhoamiCommand.self]
             ),
             CommandGroup(
-                name: "THIS PROGRAM",
-                subcommands: [HealthcheckCommand.self, CompletionCommand.self]
+                name: "SERVING",
+                subcommands: [
+                    DevCommand.self, DemoCommand.self, ServeCommand.self, MigrateCommand.self, DoctorCommand.self,
+                    HealthcheckCommand.self, KeysCommand.self, AdminCommand.self, ConfigCommand.self,
+                ]
             ),
+            CommandGroup(name: "THIS PROGRAM", subcommands: [CompletionCommand.self]),
         ]
     )
 

@@ -21,6 +21,7 @@ struct DevelopmentSeeding: Service {
     let keyring: Keyring
     let running: AsyncStream<Int>
     let logger: Logger
+    let stopsAfterReady: Bool
     let onReady: @Sendable (JSON) async throws -> Void
 
     /// Accounts of a development home do not run out under a developer's hands.
@@ -39,7 +40,7 @@ struct DevelopmentSeeding: Service {
             try await onReady(document)
         }
         // A service that returns ends its group.
-        try await gracefulShutdown()
+        if !stopsAfterReady { try await gracefulShutdown() }
     }
 
     /// What was seeded: by an earlier start, or now.

@@ -31,9 +31,11 @@ package struct DevelopmentServer: Sendable {
         self.logger = logger
     }
 
-    /// Serves until it is told to stop, and stops the cluster. `onReady` is called once with what `dev.json` says.
+    /// Serves until it is told to stop, and stops the cluster. `onReady` is called once with what `dev.json` says; with
+    /// `stoppingAfterReady` its return is what ends the server. What it throws ends the server and is thrown.
     package func run(
         until signals: [UnixSignal] = [.sigterm, .sigint],
+        stoppingAfterReady: Bool = false,
         onReady: @escaping @Sendable (JSON) async throws -> Void = { _ in }
     ) async throws {
         try home.withdraw()
@@ -42,7 +44,7 @@ package struct DevelopmentServer: Sendable {
         try await cluster.start()
         do {
             try await prepare(cluster)
-            try await serve(cluster, port: port, until: signals, onReady)
+            try await serve(cluster, port: port, until: signals, stoppingAfterReady, onReady)
         } catch {
             // The cluster is stopped whatever went wrong; what went wrong is what is told.
             try? await cluster.stop()
@@ -63,6 +65,7 @@ package struct DevelopmentServer: Sendable {
         _ cluster: EmbeddedServer,
         port: Int,
         until signals: [UnixSignal],
+        _ stoppingAfterReady: Bool,
         _ onReady: @escaping @Sendable (JSON) async throws -> Void
     ) async throws {
         let settings = try await settings(cluster, port: port)
@@ -75,6 +78,7 @@ package struct DevelopmentServer: Sendable {
             keyring: settings.keyring,
             running: running,
             logger: logger,
+            stopsAfterReady: stoppingAfterReady,
             onReady: onReady
         )
         try await server.run(until: signals, beside: [seeding]) { port in

@@ -1,0 +1,137 @@
+import App
+import ArgumentParser
+import Domain
+import Logging
+import Postgres
+import Storage
+import Transparency
+
+struct AdminCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "admin",
+        abstract: "Bootstrap and recovery, by an operator on the machine itself.",
+        discussion: """
+            Works on ROLLCALL_DATABASE_DIRECT_URL, as the owner, with the keyring; no server is needed. What it does \
+            is in the audit log.
+            """,
+        subcommands: [Organization.self, Bootstrap.self]
+    )
+
+    struct Organization: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Organizations.",
+            subcommands: [Create.self]
+        )
+
+        struct Create: AsyncParsableCommand {
+            static let configuration = CommandConfiguration(
+                abstract: "Make an organization with its first workspace, `main`.",
+                discussion: """
+                    EXAMPLES
+                      rollcall admin organization create --slug acme --name "Acme Ltd"
+                    """
+            )
+            @Option(help: "Short name: lower-case letters, digits and inner hyphens.") var slug: String
+            @Option(help: "What people call it.") var name: String
+            @OptionGroup var options: SettingsOptions
+            @OptionGroup var output: OutputOptions
+
+            func run() async throws {
+                guard let slug = Slug(slug) else {
+                    throw CommandFailure(.usage, "--slug is lower-case letters, digits and inner hyphens, 1 to 63")
+                }
+                guard (1...200).contains(name.count) else {
+                    throw CommandFailure(.usage, "--name is 1 to 200 characters")
+                }
+                try await options.withOwnersStore { store in
+                    let id = try await store.createOrganization(slug: slug, name: name)
+                    try output.writer.write(
+                        ["id": .string(id.description), "slug": .string(slug.description), "workspace": "main"],
+                        columns: [Column("ID", "id"), Column("SLUG", "slug"), Column("WORKSPACE", "workspace")]
+                    )
+                }
+            }
+        }
+    }
+
+    struct Bootstrap: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a security admin or auditor with a personal token, shown once.",
+            discussion: """
+                EXAMPLES
+                  rollcall admin bootstrap --organization acme --username ops@acme.example -o json
+                  rollcall admin bootstrap --organization acme --username audit@acme.example --role auditor
+                """
+        )
+
+        enum BootstrapRole: String, CaseIterable, ExpressibleByArgument {
+            case securityAdmin = "security_admin"
+            case auditor
+        }
+
+        @Option(help: "Slug of the organization.") var organization: String
+        @Option(help: "Name of the account.") var username: String
+        @Option(help: "security_admin or auditor.") var role: BootstrapRole = .securityAdmin
+        @Option(help: ArgumentHelp("Days that the token lives, 1 to 365.", valueName: "days")) var days: Int = 90
+        @Flag(help: "Also where an active security admin exists.") var force = false
+        @OptionGroup var options: SettingsOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            guard let slug = Slug(organization) else { throw CommandFailure(.usage, "--organization is no slug") }
+            guard (1...365).contains(days) else { throw CommandFailure(.usage, "--days is 1 to 365") }
+            guard (1...256).contains(username.count), !username.contains(where: \.isWhitespace) else {
+                throw CommandFailure(.usage, "--username is 1 to 256 characters without spaces")
+            }
+            try await options.withOwnersStore { store in
+                guard let id = try await store.organization(slug: slug) else {
+                    throw CommandFailure(.notFound, "there is no organization \(slug)")
+                }
+                let bootstrap = AdminBootstrap(
+                    username: username,
+                    role: role == .auditor ? .auditor : .securityAdmin,
+                    lifetime: .seconds(days * 86_400),
+                    force: force,
+                    by: Attribution(actor: .system("operator"), receivedAt: store.clock.now()),
+                    in: store
+                )
+                let admitted = try await store.perform(bootstrap, in: id)
+                try output.writer.write(
+                    [
+                        "user": .string(admitted.user.description),
+                        "token": .string(admitted.secret.reveal()),
+                        "expires_at": .string(admitted.expiresAt.description),
+                    ],
+                    columns: [Column("USER", "user"), Column("TOKEN", "token"), Column("EXPIRES AT", "expires_at")]
+                )
+            }
+        }
+    }
+}
+
+extension SettingsOptions {
+    /// A store on the owner's connection, for as long as the closure runs.
+    func withOwnersStore(_ body: (Store) async throws -> Void) async throws {
+        try await Program.run {
+            let reader = try await reader()
+            let logger = Logger(label: "rollcall")
+            let connection = PostgresConnectionConfiguration(
+                connectionString: try Settings.required(.databaseDirectURL, in: reader)
+            )
+            let store = Store(
+                pool: PostgresPool(configuration: .init(connection: connection, size: 2), logger: logger),
+                keyring: try Settings.keyring(reader),
+                clock: SystemClock(),
+                randomness: SystemRandomness(),
+                logger: logger
+            )
+            do {
+                try await body(store)
+            } catch {
+                await store.pool.close()
+                throw error
+            }
+            await store.pool.close()
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import App
+import ArgumentParser
+import Logging
+import Postgres
+import Transparency
+
+struct MigrateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate",
+        abstract: "Bring a database to this program's schema, upward only.",
+        discussion: """
+            Works on ROLLCALL_DATABASE_DIRECT_URL, as the owner. Of several started at once one migrates and the \
+            others wait.
+
+            EXAMPLES
+              rollcall migrate plan
+              rollcall migrate up
+              rollcall migrate status -o json
+            """,
+        subcommands: [Plan.self, Up.self, Status.self, Verify.self]
+    )
+
+    struct Plan: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Print the SQL that `up` would run.")
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            try await Program.run {
+                let pending = try await options.migrator().plan()
+                if pending.isEmpty { Output.note("rollcall: nothing is pending") }
+                for migration in pending {
+                    try Output.standard.write(
+                        text: "-- \(migration.name) (sha256 \(migration.checksum))\n\(migration.sql)\n"
+                    )
+                }
+            }
+        }
+    }
+
+    struct Up: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Apply what is pending.")
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            try await Program.run {
+                let applied = try await options.migrator().up()
+                if applied.isEmpty { Output.note("rollcall: nothing was pending") }
+                for name in applied { try Output.standard.write(text: name + "\n") }
+            }
+        }
+    }
+
+    struct Status: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show each migration and whether it is applied.")
+        @OptionGroup var options: SettingsOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            try await Program.run {
+                let rows = try await options.migrator().status().map { status -> JSON in
+                    ["name": .string(status.name), "state": .string("\(status.state)")]
+                }
+                try output.writer.write(rows, columns: [Column("NAME", "name"), Column("STATE", "state")])
+            }
+        }
+    }
+
+    struct Verify: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "End with 0 only if the database's schema is exactly this program's."
+        )
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            try await Program.run { try await options.migrator().verify() }
+        }
+    }
+}
+
+extension SettingsOptions {
+    fileprivate func migrator() async throws -> Migrator {
+        let url = try Settings.required(.databaseDirectURL, in: try await reader())
+        return ServerPreflight.migrator(url, logger: Logger(label: "rollcall"))
+    }
+}
