@@ -48,7 +48,12 @@ package struct Doctor: Sendable {
             _ = try Settings(reader)
             return Finding(check: "settings", state: .ok, found: "complete", fix: nil)
         } catch {
-            return Finding(check: "settings", state: .fail, found: "\(error)", fix: "see `rollcall config show --origin`")
+            return Finding(
+                check: "settings",
+                state: .fail,
+                found: "\(error)",
+                fix: "see `rollcall config show --origin`"
+            )
         }
     }
 
@@ -101,7 +106,8 @@ package struct Doctor: Sendable {
         return findings
     }
 
-    private func finding(_ check: String, _ body: () async throws -> (Finding.State, String, String?)) async -> Finding {
+    private func finding(_ check: String, _ body: () async throws -> (Finding.State, String, String?)) async -> Finding
+    {
         do {
             let (state, found, fix) = try await body()
             return Finding(check: check, state: state, found: found, fix: fix)

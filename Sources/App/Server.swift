@@ -97,7 +97,7 @@ package struct Server: Sendable {
             tallies: tallies,
             issuer: settings.publicURL
         ).mount(on: router)
-        try APIDoor(
+        APIDoor(
             store: store,
             observations: observations,
             publicURL: settings.publicURL,

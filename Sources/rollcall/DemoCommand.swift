@@ -28,7 +28,7 @@ struct DemoCommand: AsyncParsableCommand {
         try await Program.run {
             let directory = home ?? "/tmp/rollcall-demo-\(ProcessInfo.processInfo.processIdentifier)"
             let server = DevelopmentServer(
-                home: try DevelopmentHome(directory),
+                home: try DevelopmentDirectory(directory),
                 port: port,
                 registry: Diagnostics.install(level: .error),
                 logger: Logger(label: "rollcall")

@@ -61,11 +61,11 @@ struct DevelopmentOptions: ParsableArguments {
         guard (0...65_535).contains(port) else { throw ValidationError("--port is a number from 0 to 65535") }
     }
 
-    func home(_ name: String) throws -> DevelopmentHome {
+    func home(_ name: String) throws -> DevelopmentDirectory {
         let environment = ProcessInfo.processInfo.environment
-        return try DevelopmentHome(
+        return try DevelopmentDirectory(
             home ?? environment["ROLLCALL_HOME"]
-                ?? DevelopmentHome.standard(name, environment: environment, isRoot: NSUserName() == "root")
+                ?? DevelopmentDirectory.standard(name, environment: environment, isRoot: NSUserName() == "root")
         )
     }
 }

@@ -14,7 +14,7 @@ import Transparency
 /// Organizations and their first accounts are made as an operator makes them; sources and integrations through the API,
 /// as an admin does.
 struct DevelopmentSeeding: Service {
-    let home: DevelopmentHome
+    let home: DevelopmentDirectory
     let baseURL: String
     /// The owner's.
     let databaseURL: String

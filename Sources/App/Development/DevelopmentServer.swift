@@ -7,13 +7,13 @@ import NIOPosix
 import Postgres
 import ServiceLifecycle
 import Storage
-import Transparency
+package import Transparency
 package import UnixSignals
 
 /// Rollcall with everything it needs, on one machine, for one developer: a private cluster under a home, two
 /// organizations to begin with, all roles. What it serves is what `serve` serves.
 package struct DevelopmentServer: Sendable {
-    package let home: DevelopmentHome
+    package let home: DevelopmentDirectory
     private let port: Int
     private let registry: PrometheusRegistry
     private let logger: Logger
@@ -24,7 +24,7 @@ package struct DevelopmentServer: Sendable {
     private static let service = "rollcall_service"
 
     /// `port` 0 takes a free one.
-    package init(home: DevelopmentHome, port: Int, registry: PrometheusRegistry, logger: Logger) {
+    package init(home: DevelopmentDirectory, port: Int, registry: PrometheusRegistry, logger: Logger) {
         self.home = home
         self.port = port
         self.registry = registry

@@ -198,7 +198,7 @@ struct DemoStory {
         )
         let refused = items.contains { $0["outcome"]?.string == "refused" }
         try DemoVoice.proved(refused, "refusals are entries too, each with its reason")
-        try Output.standard.write(items.reversed(), columns: AuditColumns.columns)
+        try Output.standard.write(items.reversed(), columns: AuditCommand.columns)
     }
 
     // MARK: Looking

@@ -47,7 +47,11 @@ struct DemoWorld: Sendable {
     }
 
     /// A delivery, signed as Standard Webhooks asks; `forged` signs it with a key that is not the source's.
-    func post(_ body: [UInt8], id: String = "msg_\(UInt64.random(in: 0...UInt64.max))", forged: Bool = false)
+    func post(
+        _ body: [UInt8],
+        id: String = "msg_\(UInt64.random(in: 0...UInt64.max))",
+        forged: Bool = false
+    )
         async throws -> Answer
     {
         guard let profile = try SigningProfile.embedded()["standard-webhooks"] else {

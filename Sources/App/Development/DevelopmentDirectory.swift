@@ -7,7 +7,7 @@ import Transparency
 
 /// The directory of a `rollcall dev`: its private cluster, its keyring, what was seeded, and, while it is ready,
 /// `dev.json`.
-package struct DevelopmentHome: Sendable {
+package struct DevelopmentDirectory: Sendable {
     package let path: String
 
     /// Where a home is when nobody says: as root in a place that the `postgres` user can reach.
