@@ -94,8 +94,11 @@ extension PostgresRow {
     }
 
     func json(_ column: String) throws -> JSON {
-        try JSON.parse(Array(try decode(column, as: PostgresJSON.self).text.utf8))
+        // What was checked on its way in; jsonb may print a number longer than it was written.
+        try JSON.parse(Array(try decode(column, as: PostgresJSON.self).text.utf8), limits: Self.stored)
     }
+
+    private static var stored: JSON.Limits { JSON.Limits(bytes: 64 << 20, depth: 512, numberBytes: 1 << 18) }
 
     func jsonObject(_ column: String) throws -> JSON.Object {
         guard let object = try json(column).object else {

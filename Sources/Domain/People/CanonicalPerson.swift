@@ -61,6 +61,10 @@ package struct CanonicalPerson: Sendable, Hashable {
         guard personalValues.count <= Self.mostAttributes else {
             throw PersonError("", "has more than \(Self.mostAttributes) attributes")
         }
+        // The log tells attributes in canonical form, which has no room for a number that a double does not hold.
+        do { _ = try JSON.object(attributes).canonical() } catch {
+            throw PersonError("", "holds a number that cannot be kept exactly")
+        }
         if let name = attributes["userName"], !name.isNull {
             guard let text = name.string, (1...256).contains(text.unicodeScalars.count),
                 text.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })

@@ -80,9 +80,17 @@ package struct EventApplication: ClaimedWork {
         because error: any Error,
         in transaction: OrganizationTransaction
     ) async throws -> [Recorded] {
-        let world = try await ProvisioningWorld.load([item], in: transaction)
-        guard let event = world.events[item] else {
-            // A re-evaluation has no event to blame; the lane waits before it is tried again.
+        let event: DueEvent?
+        do {
+            event = try await ProvisioningWorld.load([item], in: transaction).events[item]
+        } catch let error as PostgresError where error.isTransient {
+            throw error
+        } catch {
+            // Rows that cannot be read hold up nobody but their own person.
+            event = nil
+        }
+        guard let event else {
+            // A re-evaluation has no event to blame either; the lane waits before it is tried again.
             _ = try await transaction.query(
                 """
                 UPDATE lanes SET ready_at = \(transaction.startedAt + RetryPolicy.longestPause)
