@@ -63,6 +63,8 @@ package struct TokenIssue: Change {
             JOIN users u ON u.id = n.user_id AND u.status = 'active' AND u.epoch = n.user_epoch
             JOIN grants g ON g.id = n.grant_id AND g.status = 'active' AND g.epoch = n.grant_epoch
                 AND g.expires_at > \(now)
+            LEFT JOIN integrations i ON i.id = u.integration_id
+            WHERE i.id IS NULL OR i.status = 'active'
             RETURNING id, expires_at
             """
         )
