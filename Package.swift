@@ -223,6 +223,13 @@ let package = Package(
             ]
         ),
         .tests(
+            "API",
+            uses: [
+                "API", "TestSupport", "Edge", "Storage", "Postgres", "Domain", "Transparency", .httpTypes, .hummingbird,
+                .hummingbirdTesting, .logging, .nioCore, .serviceLifecycle,
+            ]
+        ),
+        .tests(
             "Storage",
             uses: [
                 "TestSupport", "Storage", "Postgres", "Domain", "Transparency", .logging, .serviceLifecycle,
