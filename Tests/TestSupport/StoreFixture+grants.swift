@@ -1,6 +1,6 @@
 package import Domain
 import Postgres
-package import Storage
+import Storage
 
 extension StoreFixture {
     /// An active grant of a user, without a secret yet.

@@ -1,0 +1,95 @@
+import Domain
+import HTTPTypes
+import Postgres
+import Storage
+import TestSupport
+import Testing
+import Transparency
+
+@testable import API
+
+@Suite struct StrangerTests {
+    /// One thing of each noun in an organization of its own, by the prefix of its id.
+    private static func things(in api: TestAPI) async throws -> [String: String] {
+        let organization = try await api.fixture.organization("globex")
+        let admin = try await api.fixture.securityAdmin(in: organization)
+        let source = try await api.fixture.source(in: organization)
+        let integration = try await api.fixture.integration(in: organization)
+        let receipt = try await api.fixture.deliver(api.fixture.event(.joiner), from: source)
+        try await api.fixture.settle()
+        let grant = try await api.fixture.grant(to: admin.user, in: organization)
+        let event = try await api.fixture.owner.query("SELECT id FROM events").first?.decode("id", as: EventID.self)
+        let person = try await api.fixture.owner.query("SELECT id FROM people").first?.decode("id", as: PersonID.self)
+        return [
+            "src": source.id.description, "key": source.key.description, "dlv": receipt.delivery.description,
+            "evt": try #require(event).description, "per": try #require(person).description,
+            "usr": admin.user.description, "int": integration.description, "grt": grant.description,
+            "wsp": organization.workspace.description,
+        ]
+    }
+
+    @Test func `every operation answers an id of another organization like one that nobody has`() async throws {
+        try await TestAPI.with { api in
+            let things = try await Self.things(in: api)
+            let before = try await api.fixture.owner.query("SELECT sum(version)::bigint AS n FROM sources").only()
+            var tried = 0
+            for operation in Operation.all where !operation.pathParameters.isEmpty {
+                let prefix = try #require(operation.target?.prefix)
+                let foreign = try #require(things[prefix], "no thing of another organization for \(prefix)")
+                let unknown = prefix + "_01k9qyc5qje1qsv9svhrqgc8zz"
+                var answers: [String] = []
+                for id in [foreign, unknown] {
+                    let path = operation.path.replacing("{id}", with: id)
+                        .replacing(
+                            "{key}",
+                            with: id == foreign ? things["key"] ?? "" : "key_01k9qyc5qje1qsv9svhrqgc8zz"
+                        )
+                    let answer = try await api.send(
+                        operation.method,
+                        path,
+                        operation.body?.schema.example,
+                        as: api.admin,
+                        fields: operation.headerFields
+                    )
+                    #expect(answer.status == 404, "\(operation.id)")
+                    answers.append(answer.withoutRequest)
+                }
+                #expect(answers[0] == answers[1], "\(operation.id)")
+                tried += 1
+            }
+            #expect(tried > 10)
+            let after = try await api.fixture.owner.query("SELECT sum(version)::bigint AS n FROM sources").only()
+            #expect(try before.decode("n", as: Int64.self) == after.decode("n", as: Int64.self))
+        }
+    }
+
+    @Test func `no list shows a thing of another organization`() async throws {
+        try await TestAPI.with { api in
+            let things = try await Self.things(in: api)
+            for operation in Operation.all where operation.method == .get && operation.pathParameters.isEmpty {
+                let answer = try await api.get(operation.path, as: api.admin)
+                for (_, id) in things { #expect(!answer.body.text.contains(id), "\(operation.id)") }
+            }
+        }
+    }
+}
+
+extension PostgresRows {
+    fileprivate func only() throws -> PostgresRow { try #require(count == 1 ? first : nil) }
+}
+
+extension Schema {
+    /// The example of a named schema.
+    fileprivate var example: JSON? {
+        let name = json["$ref"]?.string?.split(separator: "/").last.map(String.init)
+        return name.flatMap { components[$0]?["examples"]?.array?.first }
+    }
+}
+
+extension Operation {
+    fileprivate var headerFields: HTTPFields {
+        var fields = HTTPFields()
+        if parameters.contains(where: { $0.name == "If-Match" }) { fields[.ifMatch] = "\"v1\"" }
+        return fields
+    }
+}
