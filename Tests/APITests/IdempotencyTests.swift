@@ -1,4 +1,6 @@
 import Domain
+import HTTPTypes
+import Postgres
 import Storage
 import TestSupport
 import Testing

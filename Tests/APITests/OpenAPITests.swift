@@ -1,6 +1,7 @@
 import Domain
 import Edge
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Storage
 import TestSupport

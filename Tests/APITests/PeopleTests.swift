@@ -1,4 +1,5 @@
 import Domain
+import HTTPTypes
 import Postgres
 import Storage
 import TestSupport
@@ -11,6 +12,9 @@ import Transparency
         let source = try await api.fixture.source(in: api.organization)
         _ = try await api.fixture.integration(in: api.organization)
         try await api.fixture.deliver(api.fixture.event(.joiner), from: source)
+        try await api.fixture.settle()
+        // Ids of one millisecond have no order.
+        api.fixture.clock.advance(by: .milliseconds(1))
         try await api.fixture.deliver(
             api.fixture.event(.joiner, "e-2", userName: "bob@acme.example", department: "Sales"),
             from: source
@@ -19,10 +23,6 @@ import Transparency
     }
 
     private static func accountOfAda(in api: TestAPI, scopes: ScopeSet) async throws -> TestAccount {
-        let text = try await api.fixture.text(
-            "SELECT id::text FROM users WHERE kind = 'integration' AND role = 'integration'"
-        )
-        _ = try #require(text)
         let rows = try await api.fixture.owner.query("SELECT id FROM users WHERE role = 'integration'")
         let user = try #require(try rows.first?.decode("id", as: UserID.self))
         let grant = try await api.fixture.grant(to: user, in: api.organization, scopes: scopes)
@@ -59,7 +59,6 @@ import Transparency
             #expect(entry["actor"]?["kind"]?.string == "integration_user")
             let ada = try #require(list.items.first?["id"])
             #expect(entry["on_behalf_of"]?.array?.first?["id"] == ada)
-            #expect(entry["person"] == ada)
 
             let bob = try #require(try await api.get("/v1/people", as: api.auditor).items.last?["id"]?.string)
             let hidden = try await api.get("/v1/people/\(bob)", as: account)
@@ -67,12 +66,6 @@ import Transparency
             #expect(hidden.status == 404)
             #expect(hidden.withoutRequest == unknown.withoutRequest)
             #expect(try await api.entry(.personRead)["reason"]?.string == "not_found")
-
-            // In another workspace the same user would see nobody.
-            _ = try await api.fixture.owner.query(
-                "UPDATE users SET status = 'deactivated', deactivated_at = now() WHERE role = 'member'"
-            )
-            #expect(try await api.get("/v1/people", as: account).items.count == 1)
         }
     }
 
