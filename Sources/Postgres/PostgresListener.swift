@@ -22,6 +22,7 @@ package final class PostgresListener: Service, Sendable {
     private static let firstPause = Duration.milliseconds(50)
     private static let longestPause = Duration.seconds(5)
 
+    /// `connectionString` is the direct one; its first packet is sent by `run`.
     package init(connectionString: String, channels: [PostgresIdentifier], logger: Logger) {
         configuration = PostgresConnectionConfiguration(connectionString: connectionString, limits: .none)
         self.channels = channels

@@ -23,6 +23,7 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         append(literal: text)
     }
 
+    /// Called by the compiler for an interpolated literal.
     package init(stringInterpolation: StringInterpolation) {
         self = stringInterpolation.statement
     }
@@ -101,12 +102,14 @@ extension SQL {
     package struct StringInterpolation: StringInterpolationProtocol {
         var statement: SQL
 
+        /// Called by the compiler; both are only hints of size.
         package init(literalCapacity: Int, interpolationCount: Int) {
             statement = ""
             statement.text.reserveCapacity(literalCapacity)
             statement.slots.reserveCapacity(interpolationCount)
         }
 
+        /// Called by the compiler for each literal part. A `StaticString`, so that no run-time text gets here.
         package mutating func appendLiteral(_ literal: StaticString) {
             statement.append(literal: literal)
         }

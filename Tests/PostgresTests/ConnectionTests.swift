@@ -164,9 +164,16 @@ import Testing
         let read: SQL = "SELECT * FROM t"
         _ = try await connection.query(read)
         _ = try await connection.query("ALTER TABLE t ALTER a TYPE text")
-        let stale = await #expect(throws: PostgresError.self) { try await connection.query(read) }
-        #expect(stale?.sqlState == .featureNotSupported)
         #expect(try await connection.query(read).isEmpty)
+        _ = try await connection.query("DEALLOCATE ALL")
+        for _ in 0..<3 { #expect(try await connection.query(read).isEmpty) }
+        _ = try await connection.query("ALTER TABLE t ALTER a TYPE bytea USING NULL")
+        let stale = await #expect(throws: PostgresError.self) {
+            try await connection.transaction { transaction in try await transaction.query(read) }
+        }
+        #expect(stale?.sqlState == .featureNotSupported)
+        let fresh = try await connection.transaction { transaction in try await transaction.query(read) }
+        #expect(fresh.isEmpty)
     }
 
     @Test func `large values and many rows pass`() async throws {

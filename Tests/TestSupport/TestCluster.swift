@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 package import Logging
 package import Postgres
 import Synchronization
@@ -16,9 +16,25 @@ package struct TestCluster: Sendable {
     // Started once, by whoever asks first; every later one waits for the same task.
     private static let starting = Task { () -> Result<TestCluster, any Error> in
         do {
+            await reap()
             return .success(try await own(named: "shared"))
         } catch {
             return .failure(error)
+        }
+    }
+
+    /// Clusters of processes that are gone and whose guard is gone too.
+    private static func reap() async {
+        // An unreadable /tmp holds nothing that we could clear up.
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/tmp")) ?? [] {
+            let parts = name.split(separator: "-")
+            guard parts.count > 3, name.hasPrefix("rc-test-"), let owner = Int32(parts[2]),
+                !FileManager.default.fileExists(atPath: "/proc/\(owner)")
+            else { continue }
+            let server = EmbeddedServer(home: FilePath("/tmp/" + name), logger: .silent)
+            // Whatever cannot be cleared up stays for the next one.
+            try? await server.stop(.immediate)
+            try? FileManager.default.removeItem(atPath: server.home.string)
         }
     }
 

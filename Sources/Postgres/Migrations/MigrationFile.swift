@@ -37,6 +37,7 @@ package struct PendingMigration: Hashable, Sendable {
 
 /// Where one migration stands.
 package struct MigrationStatus: Hashable, Sendable {
+    /// What the files and the database say about one name.
     package enum State: Hashable, Sendable {
         case applied(PostgresTimestamp)
         case pending

@@ -19,6 +19,7 @@ package struct PostgresPoolConfiguration: Sendable {
     /// How long closing waits for callers that have a connection.
     package var drainTimeout: Duration
 
+    /// At least one connection; the minimum is at most the size.
     package init(
         connection: PostgresConnectionConfiguration,
         size: Int = 8,

@@ -155,10 +155,10 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
 
     private func fireTimers() {
-        guard let next = timers.last, next.deadline <= .now else { return }
-        timers.removeLast()
-        next.fire()
-        fireTimers()
+        while let next = timers.last, next.deadline <= .now {
+            timers.removeLast()
+            next.fire()
+        }
     }
 
     private func millisecondsToNextTimer() -> Int32 {

@@ -13,6 +13,8 @@ final class Flight: @unchecked Sendable {
         case script(String)
         case commit
         case rollback
+        /// Gives up prepared statements. A flight of its own, so that nothing else fails with it.
+        case clearing([String])
     }
 
     enum Step {
@@ -57,6 +59,7 @@ final class Flight: @unchecked Sendable {
     var results: [ResultHandle] = []
     var failure: PostgresError?
     var cancelWanted = false
+    var wasRepeated = false
     var timer: Int?
     private var complete: (@Sendable (Outcome) -> Void)?
     private var release: (@Sendable (Outcome) -> Void)?
@@ -85,6 +88,15 @@ final class Flight: @unchecked Sendable {
     /// Called ahead of `whenDone`'s, on the loop, so that the connection serves the next one before the caller wakes.
     func beforeDone(_ release: @escaping @Sendable (Outcome) -> Void) {
         self.release = release
+    }
+
+    /// Makes the flight ready to be sent once more.
+    func rewind() {
+        wasRepeated = true
+        steps = []
+        stepIndex = 0
+        results = []
+        failure = nil
     }
 
     func finish(_ results: Result<[ResultHandle], PostgresError>, status: TransactionStatus) {

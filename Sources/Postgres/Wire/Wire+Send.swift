@@ -7,9 +7,8 @@ extension Wire {
         if case .script(let text) = flight.kind {
             return unsafe PQexitPipelineMode(connection) == 1 && PQsendQuery(connection, text) == 1
         }
-        // In a failed transaction they would fail and take the flight with them.
-        if inFlight.count == 1, status == .idle, let doomed = cache?.takeDoomed() {
-            for name in doomed {
+        if case .clearing(let names) = flight.kind {
+            for name in names {
                 flight.steps.append(.deallocate(name))
                 guard execute(SQL(trusted: "DEALLOCATE \"\(name)\"")) else { return false }
             }
@@ -45,8 +44,8 @@ extension Wire {
         let count = Int32(slots.count)
         let lengths = slots.map { Int32(clamping: max(0, $0.length)) }
         let formats = [Int32](repeating: 1, count: slots.count)
-        // One byte more, so that a value of no bytes at the end has an address too.
-        let bytes = slots.isEmpty ? [] : statement.values + [0]
+        // Not empty, so that values of no bytes have an address too.
+        let bytes = statement.values.isEmpty ? [0] : statement.values
         return unsafe bytes.withUnsafeBytes { buffer in
             let values: [UnsafePointer<CChar>?] = unsafe slots.map { slot in
                 guard slot.length >= 0, let base = buffer.baseAddress else { return nil }
@@ -68,15 +67,14 @@ extension Wire {
         case PGRES_FATAL_ERROR, PGRES_PIPELINE_ABORTED, PGRES_BAD_RESPONSE:
             switch step {
             case .prepare(let statement): cache?.forget(statement)
-            case .deallocate(let name): cache?.doom(name)
-            case .statement: break
+            // One that failed itself is unknown to the server already.
+            case .deallocate(let name) where result.status == PGRES_PIPELINE_ABORTED: cache?.doom(name)
+            case .deallocate, .statement: break
             }
             guard result.status != PGRES_PIPELINE_ABORTED, flight.failure == nil else { return }
             let failure = result.failure
             flight.failure = failure
-            // The statement is known to the server under another shape, or not at all: prepare anew from here on.
-            if failure.sqlState == .invalidStatementName { cache?.forgetAll() }
-            if case .server(let detail) = failure, detail.message.hasPrefix("cached plan") { cache?.forgetAll() }
+            if failure.isStaleStatement, case .statement = step { cache?.forgetAll() }
         default:
             if case .statement = step { flight.results.append(result) }
         }
@@ -134,5 +132,14 @@ extension Wire {
             unsafe PQfreemem(raw)
             onNotification?(.message(channel: channel, payload: payload))
         }
+    }
+}
+
+extension PostgresError {
+    /// The server knows a prepared statement no longer, or would now answer it with other columns.
+    var isStaleStatement: Bool {
+        guard case .server(let failure) = self else { return false }
+        return failure.sqlState == .invalidStatementName
+            || failure.sqlState == .featureNotSupported && failure.message.hasPrefix("cached plan")
     }
 }

@@ -129,7 +129,7 @@ actor Wire {
                 opening = nil
                 return flight.finish(.success([]), status: status)
             }
-        case .statements, .script:
+        case .statements, .script, .clearing:
             if let opening {
                 flight.statements = opening + flight.statements
                 flight.hidden = opening.count
@@ -139,15 +139,23 @@ actor Wire {
         guard flight.statements.allSatisfy({ $0.slots.count <= Int(UInt16.max) }) else {
             return flight.finish(.failure(.unsendable("more than 65,535 values")), status: status)
         }
+        if inFlight.isEmpty, status == .idle, let names = cache?.takeDoomed(), !names.isEmpty {
+            guard put(Flight([], kind: .clearing(names), lease: nil, isAutocommit: false)) else {
+                lose(errorMessage)
+                return submit(flight)
+            }
+        }
+        guard put(flight) else { return lose(errorMessage) }
+        flush()
+    }
+
+    private func put(_ flight: Flight) -> Bool {
         flight.phase = .sent
         inFlight.append(flight)
         if let deadline = flight.deadline {
             flight.timer = loop.schedule(after: deadline) { self.lose("the statement did not end in time") }
         }
-        guard send(flight) else {
-            return lose(errorMessage)
-        }
-        flush()
+        return send(flight)
     }
 
     func flush() {
@@ -212,6 +220,11 @@ actor Wire {
         if let timer = flight.timer { loop.cancel(timer: timer) }
         flight.timer = nil
         let status = self.status
+        if flight.isAutocommit, !flight.wasRepeated, status == .idle, flight.failure?.isStaleStatement == true {
+            // It was a transaction of its own that had no effect, and the next attempt prepares its statements anew.
+            flight.rewind()
+            return transmit(flight)
+        }
         let failure = flight.failure.map { error -> PostgresError in
             flight.cancelWanted && error.sqlState == .queryCanceled ? .cancelled : error
         }
