@@ -23,6 +23,8 @@ package struct APIDoor: Sendable {
     /// Names of the mappings that a source may choose.
     let mappings: Set<String>
 
+    /// Entries of one organization's reads and refusals share commits through `observations`, which the caller runs.
+    /// Profiles and mappings are what sources may choose; any other name is refused.
     package init(
         store: Store,
         observations: GroupCommit<Observation>,

@@ -8,6 +8,7 @@ import Storage
 package struct Doctor: Sendable {
     /// One line of the examination.
     package struct Finding: Sendable {
+        /// How it stands. Only `fail` keeps a server from starting, or from keeping its promises.
         package enum State: String, Sendable {
             case ok
             case warn
@@ -33,6 +34,8 @@ package struct Doctor: Sendable {
         self.reader = reader
     }
 
+    /// Every finding, in the order in which things depend on each other. Never throws: what cannot be examined is a
+    /// finding itself. Changes nothing.
     package func examine() async -> [Finding] {
         var findings = [settings()]
         findings.append(keyring())

@@ -28,6 +28,7 @@ package struct Server: Sendable {
     /// How long services may take to finish what they have in hand.
     package static let shutdownGrace = Duration.seconds(25)
 
+    /// Nothing is opened or bound before it runs. `clock` and `randomness` are what every room below is handed.
     package init(
         settings: Settings,
         registry: PrometheusRegistry,

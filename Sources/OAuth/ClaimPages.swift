@@ -70,7 +70,7 @@ struct ClaimPages: Sendable {
                     .init("For", view.custodian ?? "the person whom you got this link from"),
                     .init("Link good until", view.expiresAt.description),
                 ],
-                can_claim: true
+                canClaim: true
             )
         )
     }
@@ -91,7 +91,7 @@ struct ClaimPages: Sendable {
                     .init("Client id", claimed.client.description, isCode: true),
                     .init("Client secret", claimed.secret.reveal(), isCode: true),
                 ],
-                can_claim: false
+                canClaim: false
             )
         )
     }
@@ -100,7 +100,7 @@ struct ClaimPages: Sendable {
     private func gone(_ request: Request, _ context: EdgeContext) throws -> Response {
         guard Self.wantsPage(request) else { throw EdgeError.notFound }
         let lead = "It was used, replaced by a newer one, or is over. Ask a security admin for another."
-        return page(Page(title: "This link is no longer good", lead: lead, rows: [], can_claim: false), .notFound)
+        return page(Page(title: "This link is no longer good", lead: lead, rows: [], canClaim: false), .notFound)
     }
 
     private static func wantsPage(_ request: Request) -> Bool {
@@ -124,26 +124,26 @@ private struct Page {
     let title: String
     let lead: String
     let rows: [Row]
-    let can_claim: Bool
-    let has_rows: Bool
+    let canClaim: Bool
+    let hasRows: Bool
 
-    init(title: String, lead: String, rows: [Row], can_claim: Bool) {
+    init(title: String, lead: String, rows: [Row], canClaim: Bool) {
         self.title = title
         self.lead = lead
         self.rows = rows
-        self.can_claim = can_claim
-        has_rows = !rows.isEmpty
+        self.canClaim = canClaim
+        hasRows = !rows.isEmpty
     }
 
     struct Row {
         let name: String
         let value: String
-        let is_code: Bool
+        let isCode: Bool
 
         init(_ name: String, _ value: String, isCode: Bool = false) {
             self.name = name
             self.value = value
-            is_code = isCode
+            self.isCode = isCode
         }
     }
 }

@@ -42,6 +42,7 @@ package struct OAuthDoor: Sendable {
         self.issuer = issuer
     }
 
+    /// Routes every endpoint of this door. Throws when a page of its own cannot be read, which stops start-up.
     package func mount(on router: Router<EdgeContext>) throws {
         post("/oauth/token", on: router) { try await TokenEndpoint(door: self).respond(to: $0, $1) }
         post("/oauth/introspect", on: router) { try await IntrospectionEndpoint(door: self).respond(to: $0, $1) }

@@ -7,7 +7,6 @@
 package import Domain
 package import Logging
 import Metrics
-import Postgres
 import ServiceLifecycle
 package import Storage
 
@@ -26,6 +25,8 @@ package struct ProvisioningEngine: Service {
     /// Deliveries or persons of one transaction at most.
     package static let mostPerClaim = 64
 
+    /// `mappings` by the names that sources chose; `workers` transactions at once on this node. Whoever accepts a delivery
+    /// raises `signal`.
     package init(
         store: Store,
         mappings: [String: Mapping],

@@ -30,6 +30,7 @@ package enum ChangeRefusal: Error, Sendable, Hashable {
         }
     }
 
+    /// One reason, by JSON pointer into what the caller sent. Neither text holds a value of it.
     package static func invalid(_ pointer: String, _ detail: String) -> ChangeRefusal {
         .invalid([Reason(pointer, detail)])
     }

@@ -27,10 +27,12 @@ extension Store {
         return Int(try rows.only().decode("made", as: Int32.self))
     }
 
+    /// Months beyond the current one for which the log has a partition.
     package func partitionsAhead() async throws -> Int {
         Int(try await pool.query("SELECT partitions_ahead() AS ahead").only().decode("ahead", as: Int32.self))
     }
 
+    /// Over all organizations: counts, no content.
     package func workWaiting() async throws -> WorkWaiting {
         let row = try await pool.query(
             """
@@ -57,6 +59,7 @@ extension Store {
         package var holds: Bool { fsync && fullPageWrites && !["off", "local"].contains(synchronousCommit) }
     }
 
+    /// The server's settings as they hold for this connection.
     package func durability() async throws -> Durability {
         let row = try await pool.query(
             """
@@ -88,6 +91,7 @@ extension Store {
         package var isBehindTheWall: Bool { !isSuperuser && !bypassesRowSecurity && !ownsTables }
     }
 
+    /// What the role that we connect as could do past row-level security.
     package func standing() async throws -> Standing {
         let row = try await pool.query(
             """

@@ -70,6 +70,7 @@ package struct OrganizationTransaction {
         startedAt = try row.only().decode("started_at")
     }
 
+    /// Sees the rows of this transaction's organization alone. Refused once its closure has ended.
     package func query(_ sql: SQL) async throws -> PostgresRows {
         try await transaction.query(sql)
     }

@@ -30,6 +30,8 @@ package struct WebhooksDoor: Sendable {
     /// What a sender is told to wait after a fault of ours.
     package static let retryAfterSeconds = 5
 
+    /// Deliveries of one organization share commits through `acceptances`; `signal` wakes the engine once one is committed.
+    /// A source whose profile is not among `profiles` is answered as a fault of ours.
     package init(
         store: Store,
         acceptances: GroupCommit<DeliveryAcceptance>,
@@ -45,6 +47,7 @@ package struct WebhooksDoor: Sendable {
         hooks = HookCache(store: store, profiles: profiles)
     }
 
+    /// Routes `POST /hooks/{source}`.
     package func mount(on router: Router<EdgeContext>) {
         router.post("/hooks/{source}") { request, context in
             let began = ContinuousClock.now

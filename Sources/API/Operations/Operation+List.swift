@@ -13,6 +13,7 @@ package protocol ListPosition: Sendable {
 }
 
 extension ID: ListPosition {
+    /// Refuses anything but the 16 bytes of an id, most significant first.
     package init?(bytes: [UInt8]) {
         guard bytes.count == 16 else { return nil }
         let words = [bytes[..<8], bytes[8...]].map { $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } }

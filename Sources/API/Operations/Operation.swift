@@ -41,6 +41,7 @@ package struct Operation: Sendable {
 
     /// A parameter of the query or a header field.
     package struct Parameter: Sendable {
+        /// Where it stands. Raw values are OpenAPI's.
         package enum Place: String, Sendable {
             case query
             case header

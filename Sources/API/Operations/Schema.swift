@@ -24,10 +24,12 @@ package struct Schema: Sendable {
     /// Any JSON object.
     package static let anyObject = Schema(["type": "object"])
 
+    /// Text of that many characters, both bounds included.
     package static func string(length: ClosedRange<Int>) -> Schema {
         Schema(["type": "string", "minLength": .integer(length.lowerBound), "maxLength": .integer(length.upperBound)])
     }
 
+    /// A whole number, both bounds included; without `most` it has no upper one.
     package static func integer(from least: Int = 0, to most: Int? = nil) -> Schema {
         var json: JSON.Object = ["type": "integer", "minimum": .integer(least)]
         json["maximum"] = most.map { .integer($0) }
@@ -41,12 +43,15 @@ package struct Schema: Sendable {
 
     package static let slug = Schema(["type": "string", "pattern": "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"])
 
+    /// One of these words and no other.
     package static func word(of words: [String]) -> Schema {
         Schema(["type": "string", "enum": .array(words.map(JSON.string))])
     }
 
+    /// This word alone.
     package static func constant(_ word: String) -> Schema { Schema(["const": .string(word)]) }
 
+    /// Elements of one schema, both bounds included; without `most` there is no upper one.
     package static func array(of element: Schema, atLeast least: Int = 0, most: Int? = nil) -> Schema {
         var json: JSON.Object = ["type": "array", "items": .object(element.json)]
         if least > 0 { json["minItems"] = .integer(least) }

@@ -29,6 +29,7 @@ package struct DevelopmentDirectory: Sendable {
         }
     }
 
+    /// The home's own PostgreSQL, not yet started. Its socket is in the home; it has no TCP port.
     package func cluster(logger: Logger) -> EmbeddedServer {
         EmbeddedServer(home: FilePath(path + "/cluster"), logger: logger)
     }

@@ -28,6 +28,7 @@ package struct Settings: Sendable {
         case sequencer
     }
 
+    /// Refuses a missing or unusable value with the name of its setting; a secret's value stands in no error.
     package init(_ reader: SettingsReader) throws {
         database = try Self.database(reader)
         databaseDirectURL = try Self.required(.databaseDirectURL, in: reader)
@@ -44,6 +45,7 @@ package struct Settings: Sendable {
         logLevel = try Self.logLevel(reader)
     }
 
+    /// The keyring alone, for commands that need nothing else. Refuses a missing one and one that cannot be used.
     package static func keyring(_ reader: SettingsReader) throws -> Keyring {
         let text = try required(.keyring, in: reader)
         do {
@@ -53,6 +55,7 @@ package struct Settings: Sendable {
         }
     }
 
+    /// The pool's part alone, for commands that need only the database. Refuses a size outside 2 to 500 connections.
     package static func database(_ reader: SettingsReader) throws -> PostgresPoolConfiguration {
         let modes: [String: StatementMode] = ["prepared": .prepared, "unnamed": .unnamed]
         let connection = PostgresConnectionConfiguration(
@@ -65,11 +68,13 @@ package struct Settings: Sendable {
         return PostgresPoolConfiguration(connection: connection, size: size)
     }
 
+    /// Refuses a setting that is missing or empty.
     package static func required(_ setting: Setting, in reader: SettingsReader) throws(SettingsError) -> String {
         guard let value = reader[setting], !value.isEmpty else { throw .missing(setting) }
         return value
     }
 
+    /// Refuses a word that is no level.
     package static func logLevel(_ reader: SettingsReader) throws(SettingsError) -> Logger.Level {
         let levels = Dictionary(uniqueKeysWithValues: Logger.Level.allCases.map { ($0.rawValue, $0) })
         return try word(.logLevel, levels, in: reader)

@@ -79,6 +79,7 @@ package struct SettingsReader: Sendable {
         reader.string(forKey: ConfigKey([setting.rawValue]))
     }
 
+    /// The highest layer that has it; `unset` where not even a default does.
     package func origin(of setting: Setting) -> Origin {
         let found = layers.first { layer in
             ConfigReader(provider: layer.provider).string(forKey: ConfigKey([setting.rawValue])) != nil
@@ -118,6 +119,7 @@ package struct SettingsReader: Sendable {
 
     /// One final newline is not part of it.
     private static func content(of path: String, named name: String) throws(SettingsError) -> String {
+        // Missing, forbidden or not UTF-8: the path is what the operator needs.
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { throw .unreadable(name, path) }
         return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }

@@ -75,6 +75,7 @@ package struct TokenFacts: Sendable {
     package var isIntegrationActive: Bool?
     package var checkedAt: Timestamp
 
+    /// What a token's grant says now. Read in the same statement as the rest of the facts.
     package struct GrantFacts: Sendable {
         package var status: GrantStatus
         package var matchesEpoch: Bool

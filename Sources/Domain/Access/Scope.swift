@@ -62,6 +62,7 @@ package struct ScopeSet: Hashable, Sendable {
     /// Without repetition, in ascending order.
     package let scopes: [Scope]
 
+    /// Takes repetitions and any order; may be empty.
     package init(_ scopes: some Sequence<Scope>) {
         self.scopes = Set(scopes).sorted()
     }
@@ -82,6 +83,7 @@ package struct ScopeSet: Hashable, Sendable {
     /// As RFC 6749 3.3 writes a list.
     package var joined: String { names.joined(separator: " ") }
 
+    /// As sets of names: no scope implies another one.
     package func contains(_ scope: Scope) -> Bool { scopes.contains(scope) }
     package func isSubset(of other: ScopeSet) -> Bool { scopes.allSatisfy(other.contains) }
     package func intersection(_ other: ScopeSet) -> ScopeSet { ScopeSet(scopes.filter(other.contains)) }

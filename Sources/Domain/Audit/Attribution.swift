@@ -47,6 +47,7 @@ package struct Attribution: Sendable {
 
         package static let mostUserAgentCharacters = 256
 
+        /// Cuts the user agent at ``mostUserAgentCharacters``.
         package init(
             request: RequestID? = nil,
             trace: String? = nil,
@@ -122,6 +123,7 @@ package struct AuditTarget: Sendable, Hashable {
     /// The 128 bits of the id, for the search column.
     package let bits: IDBits
 
+    /// For the functions below: `kind` is the word of the API for the noun of `id`.
     package init<Kind>(_ kind: String, _ id: ID<Kind>) {
         self.kind = kind
         self.id = id.description

@@ -45,6 +45,7 @@ package struct CanonicalEvent: Sendable {
             }
         }
 
+        /// A date means its first moment in the source's zone.
         package func instant(in zone: TimeZone) -> Timestamp {
             switch self {
             case .instant(let instant): instant
@@ -98,6 +99,7 @@ extension CanonicalEvent {
         kind == .leaver ? effectiveAt?.instant(in: zone) : nil
     }
 
+    /// The time of its ``EventPosition``: when it was said to have happened, else stored, and never before it acts.
     package func positionTime(storedAt: Timestamp, in zone: TimeZone) -> Timestamp {
         let said = occurredAt ?? storedAt
         return max(said, actsAt(in: zone) ?? said)

@@ -26,6 +26,8 @@ package struct CanonicalPerson: Sendable, Hashable {
     /// Attributes of one person at most, top level and extensions together.
     package static let mostAttributes = 200
 
+    /// Refuses a person without a usable `externalId`, one of more than ``mostAttributes``, and attributes that accounts or
+    /// rules depend on and that are of another type. Everything else is kept as it is.
     package init(attributes: JSON.Object) throws(PersonError) {
         guard let id = attributes["externalId"] else { throw PersonError("/externalId", "is missing") }
         guard let text = id.string, let externalID = ExternalID(text) else {

@@ -64,6 +64,7 @@ package struct IntegrationRule: Sendable, Hashable, LosslessStringConvertible {
         do { try self.init(parsing: description) } catch { return nil }
     }
 
+    /// Whether the integration has a user for that person. An attribute that the person lacks matches nothing.
     package func matches(_ person: CanonicalPerson) -> Bool {
         filter.matches(JSONFilterSubject(person.attributes), caseExact: Self.isCaseExact)
     }

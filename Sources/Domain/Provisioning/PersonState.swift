@@ -19,6 +19,7 @@ package struct PersonState: Sendable {
         }
     }
 
+    /// The person as last applied.
     package struct KnownPerson: Sendable {
         package var id: PersonID
         package var status: PersonStatus
@@ -31,6 +32,7 @@ package struct PersonState: Sendable {
         }
     }
 
+    /// An active account of the person; the member's has no integration.
     package struct KnownUser: Sendable {
         package var id: UserID
         package var username: String
@@ -46,6 +48,7 @@ package struct PersonState: Sendable {
         }
     }
 
+    /// A grant that has not ended, with the terms that a rule may change.
     package struct KnownGrant: Sendable {
         package var id: GrantID
         package var scopes: ScopeSet

@@ -25,6 +25,7 @@ package struct Plan: Sendable {
         case nothingToCancel = "nothing_to_cancel"
     }
 
+    /// One change, to be made in the plan's order: what a step refers to is made by an earlier one or is there already.
     package enum Step: Sendable {
         case createPerson(PersonID, CanonicalPerson, PersonStatus)
         case updatePerson(PersonID, before: PersonState.KnownPerson, after: CanonicalPerson, PersonStatus)

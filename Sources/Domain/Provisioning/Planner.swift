@@ -18,6 +18,7 @@ package struct Planner: Sendable {
         self.randomness = randomness
     }
 
+    /// What the event means for a person in that state. Throws only what trying again cannot change; a leaving never throws.
     package func plan(
         _ event: CanonicalEvent,
         at position: EventPosition,

@@ -157,6 +157,7 @@ package struct Keyring: Sendable {
 package struct SealedPlace: Sendable {
     let bytes: [UInt8]
 
+    /// `row` is the row's id in text, `field` its column: neither changes as long as something is sealed there.
     package init(organization: OrganizationID, row: String, field: String) {
         bytes = Array("|\(organization)|\(row)|\(field)".utf8)
     }

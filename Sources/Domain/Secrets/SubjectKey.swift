@@ -6,6 +6,7 @@ import Foundation
 package struct SubjectKey: Sendable {
     private let key: SymmetricKey
 
+    /// ``materialBytes`` random bytes, kept only sealed under the keyring.
     package init(material: [UInt8]) {
         key = SymmetricKey(data: material)
     }
@@ -28,6 +29,7 @@ package struct SubjectKey: Sendable {
         }
     }
 
+    /// Refuses what was sealed for another entry or under another key, and what was changed.
     package func open(_ sealed: [UInt8], of entry: AuditEntryID) throws(KeyringError) -> [UInt8] {
         do {
             return Array(try AES.GCM.open(AES.GCM.SealedBox(combined: sealed), using: key, authenticating: entry.bytes))

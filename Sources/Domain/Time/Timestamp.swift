@@ -7,6 +7,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         self.microseconds = microseconds
     }
 
+    /// Whole seconds since the epoch, as Unix and JSON Web Tokens count; negative before it.
     package init(seconds: Int64) {
         self.init(microseconds: seconds * 1_000_000)
     }

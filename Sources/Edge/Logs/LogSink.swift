@@ -56,6 +56,7 @@ package final class LogSink: Sendable {
         let deadline = ContinuousClock.now + limit
         changed.lock()
         while ContinuousClock.now < deadline, state.withLock({ $0.isWriting || !$0.queued.isEmpty }) {
+            // allowed(clock): a condition takes its limit only as a date; what ends the wait is the deadline above.
             _ = changed.wait(until: Date(timeIntervalSinceNow: 0.01))
         }
         changed.unlock()

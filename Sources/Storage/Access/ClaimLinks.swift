@@ -14,6 +14,7 @@ package struct ClaimLinkCreation: Change {
     /// How long a link can be claimed.
     package static let lifetime = Duration.seconds(24 * 3600)
 
+    /// Draws the link's secret; the link is good for ``lifetime`` from its commit.
     package init(for grant: GrantID, by caller: Caller, _ attribution: Attribution, in store: Store) {
         self.grant = grant
         self.caller = caller

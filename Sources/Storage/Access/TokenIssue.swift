@@ -16,6 +16,7 @@ package struct TokenIssue: Change {
     private let id: TokenID
     private let digest: [UInt8]
 
+    /// `scopes` are within the client's. `lifetime` is a wish: no token outlives its grant.
     package init(
         to client: ClientFacts,
         scopes: ScopeSet,

@@ -97,6 +97,7 @@ extension OrganizationTransaction {
 package struct Observation: Change {
     package let recorded: Recorded
 
+    /// Changes nothing but the log: for reads, and for refusals of callers who proved who they are.
     package init(_ draft: AuditDraft, by attribution: Attribution) {
         recorded = Recorded(draft, by: attribution)
     }

@@ -52,6 +52,7 @@ package final class RefusalTallies: Service, Sendable {
         self.logger = logger
     }
 
+    /// Counts one more in this minute. Beyond `mostKeys` different ones at a time the rest of a minute goes uncounted.
     package func count(_ reason: String, of target: Target, in organization: OrganizationID) {
         let now = store.clock.now()
         let minute = Timestamp(microseconds: now.microseconds - now.microseconds % 60_000_000)

@@ -26,8 +26,10 @@ package struct HookKey: Sendable {
 package struct HiddenText: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     private let open: @Sendable () -> String
 
+    /// For text that was sealed in the database.
     package init(_ text: String) { open = { text } }
 
+    /// The text. For the one who verifies with it, never for a log or an answer.
     package func reveal() -> String { open() }
 
     package var description: String { "…" }

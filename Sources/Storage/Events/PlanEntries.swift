@@ -129,7 +129,7 @@ enum PlanEntries {
         _ reason: Plan.EndReason,
         by authority: Authority
     ) -> [AuditDraft] {
-        let user_ = AuditDraft(
+        let ended = AuditDraft(
             .userDeactivated,
             .user(user.id),
             reason: reason.rawValue,
@@ -148,7 +148,7 @@ enum PlanEntries {
                 person: person
             )
         }
-        return [user_] + grants
+        return [ended] + grants
     }
 
     /// The terms of a grant as entries tell them.

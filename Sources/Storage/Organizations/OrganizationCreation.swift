@@ -13,6 +13,7 @@ package struct OrganizationCreation: Change {
     /// The workspace that every organization begins with.
     package static let firstWorkspace = "main"
 
+    /// With ``firstWorkspace`` in it. For operators alone: nobody is inside an organization that is not there.
     package init(slug: Slug, name: String, by attribution: Attribution, in store: Store) {
         id = store.newID()
         workspace = store.newID()

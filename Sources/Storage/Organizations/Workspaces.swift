@@ -50,6 +50,7 @@ package struct WorkspaceCreation: SingleChange {
     private let name: String
     private let attribution: Attribution
 
+    /// Refused where the organization has a workspace of that slug.
     package init(slug: Slug, name: String, by attribution: Attribution, in store: Store) {
         id = store.newID()
         self.slug = slug

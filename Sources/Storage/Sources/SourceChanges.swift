@@ -33,6 +33,7 @@ package struct SourceUpdate: SingleChange {
         }
     }
 
+    /// Refused where the source was changed since `version` was read.
     package init(of id: SourceID, version: Int64, to terms: Terms, by attribution: Attribution) {
         self.id = id
         expectedVersion = version

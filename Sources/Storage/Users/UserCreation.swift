@@ -13,6 +13,7 @@ package struct IntegrationUserCreation: SingleChange {
     private let custodian: UserID
     private let attribution: Attribution
 
+    /// Refused also where the organization has an active user of that name.
     package init(
         of integration: IntegrationID,
         username: String,

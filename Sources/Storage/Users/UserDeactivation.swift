@@ -15,6 +15,7 @@ package struct UserDeactivation: SingleChange {
     private let confirmation: String?
     private let attribution: Attribution
 
+    /// `confirmation` is the id of the caller's own account, sent back by whoever means to end that one; nil otherwise.
     package init(of id: UserID, by caller: Caller, confirmation: String?, _ attribution: Attribution) {
         self.id = id
         self.caller = caller.user

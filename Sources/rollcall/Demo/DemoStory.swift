@@ -1,5 +1,5 @@
+import App
 import Domain
-import Foundation
 import HTTPTypes
 import Outbound
 import Transparency
@@ -111,7 +111,7 @@ struct DemoStory {
         try await change(client, ["ip_allow_list": ["192.0.2.0/24"]])
         let elsewhere = try await world.send(.get, "/v1/people", bearer: token)
         try DemoVoice.proved(elsewhere.status == .forbidden, "from outside the allow-list: 403")
-        let soon = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000)) + .milliseconds(1500)
+        let soon = SystemClock().now() + .milliseconds(1500)
         try await change(
             client,
             ["ip_allow_list": ["127.0.0.0/8", "::1/128"], "expires_at": .string(soon.description)]

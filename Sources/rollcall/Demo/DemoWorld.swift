@@ -1,5 +1,5 @@
+import App
 import Domain
-import Foundation
 import HTTPTypes
 import Outbound
 import Transparency
@@ -39,7 +39,7 @@ struct DemoWorld: Sendable {
             attributes["active"] = true
             attributes[CanonicalPerson.enterprise] = ["employeeNumber": "1001", "department": .string(department)]
         }
-        let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+        let now = SystemClock().now()
         let event: JSON = [
             "type": .string(kind), "occurred_at": .string(now.description), "person": .object(attributes),
         ]
@@ -59,7 +59,7 @@ struct DemoWorld: Sendable {
         }
         let other = "whsec_" + Base64.standard.encode([UInt8](repeating: 7, count: 32))
         let key = try SigningKey(secret: forged ? other : secret, forms: profile.secretForms)
-        let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+        let now = SystemClock().now()
         let signed = try SignatureMaker.sign(profile: profile, id: id, at: now, body: body, keys: [key])
         var headers: HTTPFields = [.contentType: "application/json"]
         for header in signed {
