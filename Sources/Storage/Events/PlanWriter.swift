@@ -231,7 +231,7 @@ struct PlanWriter {
     private var endGrants: SQL? {
         guard !endedUsers.isEmpty else { return nil }
         return """
-            UPDATE grants SET status = 'ended', epoch = epoch + 1, secret_digest = NULL, ended_at = \(now),
+            UPDATE grants SET status = 'ended', epoch = epoch + 1, ended_at = \(now),
                 version = version + 1, updated_at = \(now)
             WHERE user_id = ANY(\(endedUsers)) AND status <> 'ended'
             """

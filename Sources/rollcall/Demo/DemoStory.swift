@@ -108,14 +108,15 @@ struct DemoStory {
         DemoVoice.chapter("What the grant does not allow is refused")
         let denied = try await world.send(.get, "/v1/audit/entries", bearer: token)
         try DemoVoice.proved(denied.status == .forbidden, "a missing scope: 403")
-        try await change(client, ["ip_allow_list": ["192.0.2.0/24"]])
+        try await narrow(client, to: ["192.0.2.0/24"])
         let elsewhere = try await world.send(.get, "/v1/people", bearer: token)
-        try DemoVoice.proved(elsewhere.status == .forbidden, "from outside the allow-list: 403")
-        let soon = SystemClock().now() + .milliseconds(1500)
-        try await change(
-            client,
-            ["ip_allow_list": ["127.0.0.0/8", "::1/128"], "expires_at": .string(soon.description)]
+        try DemoVoice.proved(
+            elsewhere.status == .forbidden,
+            "the integration's addresses changed, its grants followed: from outside them, 403"
         )
+        try await narrow(client, to: ["127.0.0.0/8", "::1/128"])
+        let soon = SystemClock().now() + .milliseconds(1500)
+        try await change(client, ["expires_at": .string(soon.description)])
         try await Task.sleep(for: .seconds(2))
         let late = try await world.send(.get, "/v1/people", bearer: token)
         let exchange = try await world.token(client, secret)
@@ -220,13 +221,25 @@ struct DemoStory {
     /// The newest: what ended stays listed.
     private func one(_ path: String, filter: String) async throws -> JSON {
         let items = try await admin.get(path, query: [("filter", filter)]).body["items"]?.array ?? []
-        let live = items.first { $0["state"]?.string != "ended" }
+        let live = items.first { $0["status"]?.string != "ended" }
         guard let item = live ?? items.first else { throw CommandFailure(.failure, "nothing at \(path) is \(filter)") }
         return item
     }
 
     private func change(_ grant: String, _ patch: JSON) async throws {
         _ = try await admin.patch("/v1/grants/\(grant)", patch)
+    }
+
+    /// The rule's grants take over what their integration says.
+    private func narrow(_ grant: String, to ranges: JSON) async throws {
+        let integration = try await one("/v1/integrations", filter: "slug eq \"\(Self.integration)\"")
+        let path = "/v1/integrations/\(integration["id"]?.string ?? "")"
+        _ = try await admin.patch(path, ["ip_allow_list": ranges])
+        for _ in 0..<200 {
+            if try await admin.get("/v1/grants/\(grant)").body["ip_allow_list"] == ranges { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw CommandFailure(.failure, "the grant did not follow its integration within 10 s")
     }
 
     /// Waits until every event of a delivery is settled, and tells how.
