@@ -10,7 +10,7 @@ struct DeliveryCommand: ParsableCommand {
 
     static let columns = [
         Column("ID", "id"), Column("RECEIVED", "received_at"), Column("SOURCE", "source"), Column("VERDICT", "verdict"),
-        Column("SIGNED ID", "signed_id"), Column("EVENTS", "event_count", "events"),
+        Column("STATUS", "status"), Column("EVENTS", "event_count"), Column("REASON", "reason"),
     ]
 
     struct List: AsyncParsableCommand {
@@ -19,7 +19,7 @@ struct DeliveryCommand: ParsableCommand {
             discussion: """
                 EXAMPLES
                   rollcall delivery list
-                  rollcall delivery list --filter 'verdict eq "refused"' -o jsonl
+                  rollcall delivery list --filter 'status eq "unmapped"' -o jsonl
                 """
         )
         @Option(help: ArgumentHelp("SCIM filter over the JSON names.", valueName: "filter")) var filter: String?

@@ -9,10 +9,9 @@ struct EventCommand: ParsableCommand {
     )
 
     static let columns = [
-        Column("ID", "id"), Column("KIND", "kind", "type"), Column("PERSON", "person"),
-        Column("STATUS", "status", "state"),
-        Column("OCCURRED", "occurred_at"), Column("APPLIED", "applied_at"), Column("ATTEMPTS", "attempts"),
-        Column("PROBLEM", "problem", "last_error"),
+        Column("ID", "id"), Column("KIND", "kind"), Column("PERSON", "person", "external_id"),
+        Column("STATUS", "status"), Column("OCCURRED", "occurred_at"), Column("SETTLED", "settled_at"),
+        Column("ATTEMPTS", "attempts"), Column("REASON", "reason"),
     ]
 
     struct List: AsyncParsableCommand {

@@ -13,6 +13,11 @@ struct SourceCommand: ParsableCommand {
         Column("STATUS", "status"), Column("URL", "url"),
     ]
 
+    static let keyColumns = [
+        Column("ID", "id"), Column("LABEL", "label"), Column("NOT BEFORE", "not_before"),
+        Column("NOT AFTER", "not_after"),
+    ]
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List sources.",
@@ -136,7 +141,7 @@ struct SourceCommand: ParsableCommand {
                 "/v1/sources/\(URLText.escaped(id))/keys",
                 .object(key)
             )
-            try client.output.writer.write(answer.body, columns: columns)
+            try client.output.writer.write(answer.body, columns: keyColumns)
         }
     }
 }

@@ -56,9 +56,9 @@ struct UserCommand: ParsableCommand {
                     --username payroll-batch --custodian ada@acme.example
                 """
         )
-        @Option(help: "The integration that it belongs to.") var integration: String?
+        @Option(help: "Id of the integration that it belongs to.") var integration: String?
         @Option(help: "Username, unique in the organization.") var username: String?
-        @Option(help: ArgumentHelp("Member who may claim its secrets.", valueName: "username")) var custodian: String?
+        @Option(help: ArgumentHelp("Id of the member who may claim its secrets.", valueName: "user")) var custodian: String?
         @OptionGroup var body: BodyOptions
         @OptionGroup var client: ClientOptions
 

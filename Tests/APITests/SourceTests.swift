@@ -128,6 +128,40 @@ import Transparency
         }
     }
 
+    @Test func `a slug that another source has is refused, also in a change`() async throws {
+        try await TestAPI.with { api in
+            _ = try await api.fixture.source(in: api.organization, slug: "hr")
+            #expect(try await api.post("/v1/sources", Self.newSource("hr"), as: api.admin).status == 409)
+            let made = try await api.post("/v1/sources", Self.newSource(), as: api.admin)
+            let path = try #require(made.fields[.location])
+            #expect(try await api.patch(path, ["slug": "hr"], tag: "\"v1\"", as: api.admin).status == 409)
+            #expect(try await api.entry(.sourceUpdated)["reason"]?.string == "conflict")
+            let unchanged = try await api.patch(path, ["slug": "workday"], tag: "\"v1\"", as: api.admin)
+            #expect(unchanged.fields[.eTag] == "\"v1\"")
+            #expect(try await api.entry(.sourceUpdated)["reason"]?.string == "unchanged")
+        }
+    }
+
+    @Test func `a body that cannot be read is refused, and the try is an entry`() async throws {
+        try await TestAPI.with { api in
+            let typed = try await api.send(
+                .post,
+                "/v1/sources",
+                Self.newSource(),
+                as: api.admin,
+                fields: [.contentType: "text/plain"]
+            )
+            #expect(typed.status == 415)
+            #expect(try await api.entry(.sourceCreated)["reason"]?.string == "invalid")
+            let large = try await api.post(
+                "/v1/sources",
+                ["slug": .string(String(repeating: "a", count: 300_000))],
+                as: api.admin
+            )
+            #expect(large.status == 413)
+        }
+    }
+
     @Test func `keys rotate, and the last one stays`() async throws {
         try await TestAPI.with { api in
             let source = try await api.fixture.source(in: api.organization)

@@ -49,8 +49,9 @@ struct Listing {
                 kept += found.items
             }
             count += found.items.count
-            // A server that repeats itself must not keep this going for ever.
-            cursor = found.next == cursor || found.items.isEmpty ? nil : found.next
+            // A page of a filtered list may be empty and still go on. A server that repeats itself must not keep this
+            // going for ever.
+            cursor = found.next == cursor ? nil : found.next
         } while cursor != nil && (page.all || count < page.limit)
         if !writer.canAppend { try writer.write(kept, columns: columns) }
         if let cursor { Output.note("There are more: --all, or --cursor \(cursor)") }
