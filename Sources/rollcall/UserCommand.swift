@@ -52,13 +52,14 @@ struct UserCommand: ParsableCommand {
             abstract: "Add a user of an integration that is made for no person.",
             discussion: """
                 EXAMPLES
-                  rollcall user create --integration payroll \\
-                    --username payroll-batch --custodian ada@acme.example
+                  rollcall user create --integration int_01… \\
+                    --username payroll-batch --custodian usr_01…
                 """
         )
         @Option(help: "Id of the integration that it belongs to.") var integration: String?
         @Option(help: "Username, unique in the organization.") var username: String?
-        @Option(help: ArgumentHelp("Id of the member who may claim its secrets.", valueName: "user")) var custodian: String?
+        @Option(help: ArgumentHelp("Id of the member who may claim its secrets.", valueName: "user")) var custodian:
+            String?
         @OptionGroup var body: BodyOptions
         @OptionGroup var client: ClientOptions
 

@@ -41,12 +41,7 @@ extension Store {
         answer: @escaping @Sendable (C.Output) -> JSON.Object
     ) async throws -> Answered {
         let change = IdempotentChange(change: change, claim: claim, showsSecret: showsSecret, answer: answer)
-        do {
-            return try await perform(change, in: organization)
-        } catch let error as PostgresError where error.constraint == "idempotency_keys_pkey" {
-            // The same request came twice at once; the other was first, and its answer is there now.
-            return try await perform(change, in: organization)
-        }
+        return try await perform(change, in: organization)
     }
 }
 
@@ -89,14 +84,18 @@ extension IdempotencyClaim {
     private static let status: Int32 = 201
 
     fileprivate func keptAnswer(in transaction: OrganizationTransaction) async throws -> JSON.Object? {
+        // The same request twice at once: one waits here for the other, and finds its answer. At the unique constraint
+        // they would not meet, because what they make may collide before.
+        let lock = "\(transaction.organization) \(user) \(key)"
         let results = try await transaction.pipeline([
+            "SELECT pg_advisory_xact_lock(hashtextextended(\(lock), 0))",
             """
             DELETE FROM idempotency_keys
             WHERE user_id = \(user) AND created_at < \(transaction.startedAt - Self.lifetime)
             """,
             "SELECT request_digest, answer FROM idempotency_keys WHERE user_id = \(user) AND key = \(key)",
         ])
-        guard let row = results[1].first else { return nil }
+        guard let row = results[2].first else { return nil }
         guard try row.decode("request_digest", as: [UInt8].self) == fingerprint else {
             throw ChangeRefusal.idempotencyKeyReused
         }
