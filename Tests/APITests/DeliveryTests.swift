@@ -81,6 +81,7 @@ import Transparency
             _ = try await api.fixture.owner.query("UPDATE events SET status = 'dead', attempts = 9, reason = 'a fault'")
             _ = try await api.fixture.owner.query("UPDATE lanes SET ready_at = NULL")
             #expect(try await api.post("/v1/events/\(id)/retry", as: api.auditor).status == 403)
+            #expect(try await api.post("/v1/events/\(id)/retry", ["at": "once"], as: api.admin).places == ["/at"])
             let retried = try await api.post("/v1/events/\(id)/retry", as: api.admin)
             #expect(retried.status == 200)
             #expect(retried.body["status"]?.string == "pending")

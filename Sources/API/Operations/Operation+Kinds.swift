@@ -89,7 +89,7 @@ extension Operation {
         )
     }
 
-    /// POST that does something to a thing that is there.
+    /// POST that does something to a thing that is there. Without `body` it takes none but an empty object.
     package static func act(
         _ id: String,
         _ path: String,
@@ -109,9 +109,12 @@ extension Operation {
             action: action,
             summary: summary,
             target: target,
-            body: body.map { Body($0, isOptional: true) },
+            body: Body(body ?? .object(), isOptional: true),
             answers: Answers(.ok, schema, "As it is afterwards."),
-            run: .called(run)
+            run: .called { call in
+                if body == nil { _ = try call.decode(NoMembers.self) }
+                return try await run(call)
+            }
         )
     }
 
@@ -136,6 +139,15 @@ extension Operation {
             answers: Answers(.noContent, nil, "It is gone."),
             run: .called(run)
         )
+    }
+}
+
+/// An object that may have no member at all.
+private struct NoMembers: Decodable {
+    private enum NoKeys: CodingKey {}
+
+    init(from decoder: any Decoder) throws {
+        _ = try decoder.container(keyedBy: NoKeys.self)
     }
 }
 
