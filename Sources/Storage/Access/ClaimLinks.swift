@@ -201,6 +201,13 @@ package struct SecretClaim: Change {
 
     private func make(in transaction: OrganizationTransaction) async throws -> Made<Claimed> {
         let now = transaction.startedAt
+        // The grant before its links, as everybody locks them who ends or replaces one.
+        _ = try await transaction.query(
+            """
+            SELECT g.id FROM grants g JOIN claim_links l ON (l.organization_id, l.grant_id) = (g.organization_id, g.id)
+            WHERE l.digest = \(digest) FOR UPDATE OF g
+            """
+        )
         let links = try await transaction.query(
             """
             UPDATE claim_links l SET claimed_at = \(now)

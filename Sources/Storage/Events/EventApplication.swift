@@ -52,8 +52,13 @@ package struct EventApplication: ClaimedWork {
                 application.add(planner.reevaluate(state), of: lane, by: attribution, occurredAt: nil)
             }
         }
-        let statements = application.statements + [Self.advance(items, at: transaction.startedAt)]
-        _ = try await transaction.pipeline(statements)
+        let statements = application.statements
+        let supersede = [application.supersede].compactMap(\.self)
+        let advance = Self.advance(items, at: transaction.startedAt, reevaluated: world.lanesWithoutEvent(items))
+        let results = try await transaction.pipeline(statements + supersede + [advance])
+        if !supersede.isEmpty {
+            for row in results[statements.count] { try application.recordSuperseded(row) }
+        }
         return application.recorded
     }
 
@@ -104,7 +109,7 @@ package struct EventApplication: ClaimedWork {
         let next = RetryPolicy.nextTry(after: failures, at: transaction.startedAt, using: transaction.store.randomness)
         _ = try await transaction.pipeline([
             Self.fail(event, failures: failures, reason: reason, next: next, at: transaction.startedAt),
-            Self.advance([item], at: transaction.startedAt),
+            Self.advance([item], at: transaction.startedAt, reevaluated: []),
         ])
         guard next == nil else { return [] }
         let draft = AuditDraft(.eventDead, .event(event.id), reason: reason, occurredAt: event.canonical.occurredAt)
@@ -127,20 +132,23 @@ package struct EventApplication: ClaimedWork {
     }
 
     /// When each lane has something to do next. An event waits for a failing older one of its person, unless it ends
-    /// access.
-    private static func advance(_ lanes: [Lane], at now: Timestamp) -> SQL {
-        """
-        UPDATE lanes l SET reevaluate = false, ready_at = (
-            SELECT min(greatest(e.due_at, CASE WHEN e.kind IN ('leaver', 'revoke-now', 'deleted') THEN e.due_at ELSE (
-                SELECT max(f.due_at) FROM events f
-                WHERE f.source_id = e.source_id AND f.external_id = e.external_id AND f.status = 'pending'
-                    AND f.attempts > 0
-                    AND (f.position_at, f.sequence, f.ordinal) < (e.position_at, e.sequence, e.ordinal)) END))
-            FROM events e
-            WHERE e.source_id = l.source_id AND e.external_id = l.external_id AND e.status = 'pending')
-        FROM unnest(\(lanes.map(\.source)), \(lanes.map(\.externalID))) AS w(source_id, external_id)
-        WHERE l.source_id = w.source_id AND l.external_id = w.external_id
-        """
+    /// access. A re-evaluation that was asked for stays asked for until it is made: not every event makes one.
+    private static func advance(_ lanes: [Lane], at now: Timestamp, reevaluated: [Lane]) -> SQL {
+        let done = Set(reevaluated)
+        return """
+            UPDATE lanes l SET reevaluate = l.reevaluate AND NOT w.reevaluated,
+                ready_at = CASE WHEN l.reevaluate AND NOT w.reevaluated THEN \(now) ELSE (
+                SELECT min(greatest(e.due_at, CASE WHEN e.kind IN ('leaver', 'revoke-now', 'deleted') THEN e.due_at ELSE (
+                    SELECT max(f.due_at) FROM events f
+                    WHERE f.source_id = e.source_id AND f.external_id = e.external_id AND f.status = 'pending'
+                        AND f.attempts > 0
+                        AND (f.position_at, f.sequence, f.ordinal) < (e.position_at, e.sequence, e.ordinal)) END))
+                FROM events e
+                WHERE e.source_id = l.source_id AND e.external_id = l.external_id AND e.status = 'pending') END
+            FROM unnest(\(lanes.map(\.source)), \(lanes.map(\.externalID)), \(lanes.map(done.contains)))
+                AS w(source_id, external_id, reevaluated)
+            WHERE l.source_id = w.source_id AND l.external_id = w.external_id
+            """
     }
 }
 

@@ -16,7 +16,7 @@ struct PlanWriter {
     private var endedUsers: [UserID] = []
     private var settled: [(id: EventID, status: String, reason: String?)] = []
     private var positions: [(lane: EventApplication.Lane, position: EventPosition)] = []
-    private var superseding: [(lane: EventApplication.Lane, event: EventID)] = []
+    private var superseding: [(lane: EventApplication.Lane, event: DueEvent)] = []
 
     private struct NewUser {
         let id: UserID
@@ -74,7 +74,7 @@ struct PlanWriter {
         settled.append((event.id, status, reason))
         // A stale event leaves the position where it is; everything else, also what named nobody, moves it on.
         if settlement != .stale, event.canonical.kind != .ping { positions.append((lane, event.position)) }
-        if supersedes { superseding.append((lane, event.id)) }
+        if supersedes { superseding.append((lane, event)) }
         let hasEntry = recorded.contains { $0.attribution.event == event.id }
         if !hasEntry {
             let draft = AuditDraft(
@@ -147,7 +147,7 @@ struct PlanWriter {
     var statements: [SQL] {
         [
             insertPeople, updatePeople, endUsers, endGrants, endClaimLinks, insertUsers, insertGrants, updateGrants,
-            supersede, settleEvents, movePositions,
+            settleEvents, movePositions,
         ].compactMap(\.self)
     }
 
@@ -247,7 +247,8 @@ struct PlanWriter {
             """
     }
 
-    private var supersede: SQL? {
+    /// Takes back scheduled leavers, and returns which; to be told with ``recordSuperseded(_:)``.
+    var supersede: SQL? {
         guard !superseding.isEmpty else { return nil }
         return """
             UPDATE events e SET status = 'superseded', reason = 'the leaving was taken back', settled_at = \(now)
@@ -255,7 +256,21 @@ struct PlanWriter {
                 AS s(source_id, external_id)
             WHERE (e.source_id, e.external_id) = (s.source_id, s.external_id) AND e.status = 'pending'
                 AND e.kind = 'leaver' AND e.due_at > \(now) AND e.attempts = 0
+            RETURNING e.id, e.source_id, e.external_id, e.occurred_at
             """
+    }
+
+    mutating func recordSuperseded(_ row: PostgresRow) throws {
+        let lane = try EventApplication.Lane(row)
+        guard let cause = superseding.first(where: { $0.lane == lane })?.event else { return }
+        let draft = AuditDraft(
+            .eventSettled,
+            .event(try row.decode("id")),
+            reason: "superseded",
+            after: ["superseded_by": .string(cause.id.description)],
+            occurredAt: try row.decode("occurred_at")
+        )
+        recorded.append(Recorded(draft, by: cause.attribution))
     }
 
     private var settleEvents: SQL? {

@@ -35,6 +35,11 @@ struct ProvisioningWorld {
         return world
     }
 
+    /// Of these persons, those who had no event to apply: what they are asked for besides, a re-evaluation, is made.
+    func lanesWithoutEvent(_ lanes: [EventApplication.Lane]) -> [EventApplication.Lane] {
+        lanes.filter { events[$0] == nil }
+    }
+
     // MARK: Statements
 
     private static func wanted(_ lanes: [EventApplication.Lane]) -> SQL {
