@@ -1,0 +1,223 @@
+package import Domain
+import Postgres
+import Transparency
+
+/// Granting access to a user of an integration, by an admin. Its secret is claimed by a claim link.
+package struct GrantCreation: SingleChange {
+    package typealias Output = GrantView
+
+    private let id: GrantID
+    private let username: String
+    private let workspace: WorkspaceReference
+    private let terms: GrantTerms
+    private let attribution: Attribution
+
+    package init(
+        _ terms: GrantTerms,
+        to username: String,
+        in workspace: WorkspaceReference,
+        by attribution: Attribution,
+        store: Store
+    ) {
+        id = store.newID()
+        self.terms = terms
+        self.username = username
+        self.workspace = workspace
+        self.attribution = attribution
+    }
+
+    package func make(in transaction: OrganizationTransaction) async throws -> (GrantView, [Recorded]) {
+        let now = transaction.startedAt
+        let user = try await lockedUser(in: transaction)
+        try terms.check(within: user.ceiling, at: now)
+        let workspace = try await transaction.resolve(workspace, at: "/workspace")
+        _ = try await transaction.query(
+            """
+            INSERT INTO grants (organization_id, id, user_id, client_name, workspace_id, scopes, ip_allow_list,
+                expires_at, status, created_at, updated_at)
+            VALUES (\(transaction.organization), \(id), \(user.id), \(terms.clientName), \(workspace),
+                \(terms.scopes.names), \(terms.ipAllowList?.map(\.description) as [String]?), \(terms.expiresAt), 'active',
+                \(now), \(now))
+            """
+        )
+        guard let view = try await transaction.grant(id) else { throw ChangeRefusal.notFound }
+        var after = terms.entry
+        after["status"] = "active"
+        after["user"] = .string(user.id.description)
+        after["workspace"] = .string(workspace.description)
+        let draft = AuditDraft(
+            .grantCreated,
+            .grant(id),
+            authority: .scope(.grantsWrite),
+            after: after,
+            person: view.person
+        )
+        return (view, [Recorded(draft, by: attribution)])
+    }
+
+    /// Held so that a leaver who is committed meanwhile ends this grant too, or makes it refused.
+    private func lockedUser(
+        in transaction: OrganizationTransaction
+    ) async throws -> (id: UserID, ceiling: ScopeSet) {
+        let rows = try await transaction.query(
+            """
+            SELECT u.id, i.scopes FROM users u
+            JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
+            WHERE lower(u.username) = lower(\(username)) AND u.kind = 'integration' AND u.status = 'active'
+            FOR SHARE OF u
+            """
+        )
+        guard let row = rows.first else {
+            throw ChangeRefusal.invalid("/username", "No integration has an active user of this name.")
+        }
+        return (try row.decode("id"), try row.scopes("scopes"))
+    }
+}
+
+/// Changing what a grant allows. Refused when it is another version than the caller has seen, when it has ended, and,
+/// for scopes and addresses, when an integration's rule made it: those are changed at the integration.
+package struct GrantUpdate: SingleChange {
+    package typealias Output = GrantView
+
+    private let id: GrantID
+    private let expectedVersion: Int64
+    private let terms: GrantTerms
+    private let attribution: Attribution
+
+    package init(of id: GrantID, version: Int64, to terms: GrantTerms, by attribution: Attribution) {
+        self.id = id
+        expectedVersion = version
+        self.terms = terms
+        self.attribution = attribution
+    }
+
+    package func make(in transaction: OrganizationTransaction) async throws -> (GrantView, [Recorded]) {
+        let before = try await transaction.lockedGrant(id)
+        guard before.version == expectedVersion else { throw ChangeRefusal.stale }
+        guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
+        guard before.terms != terms else { return (before, []) }
+        try checkChange(from: before, at: transaction.startedAt)
+        _ = try await transaction.query(
+            """
+            UPDATE grants SET client_name = \(terms.clientName), expires_at = \(terms.expiresAt),
+                scopes = \(terms.scopes.names), ip_allow_list = \(terms.ipAllowList?.map(\.description) as [String]?),
+                version = version + 1, updated_at = \(transaction.startedAt)
+            WHERE id = \(id)
+            """
+        )
+        guard let after = try await transaction.grant(id) else { throw ChangeRefusal.notFound }
+        let draft = AuditDraft(
+            .grantUpdated,
+            .grant(id),
+            authority: .scope(.grantsWrite),
+            before: before.terms.entry.differing(from: terms.entry),
+            after: terms.entry.differing(from: before.terms.entry),
+            person: before.person
+        )
+        return (after, [Recorded(draft, by: attribution)])
+    }
+
+    private func checkChange(from before: GrantView, at now: Timestamp) throws(ChangeRefusal) {
+        if before.isOfRule {
+            guard terms.scopes == before.terms.scopes, terms.ipAllowList == before.terms.ipAllowList else {
+                throw .conflict("A rule made this grant: its scopes and addresses are changed at its integration.")
+            }
+        }
+        // What is left as it is need not be acceptable anew: an expiry that is over, a ceiling that was lowered.
+        if terms.expiresAt != before.terms.expiresAt { try terms.checkExpiry(at: now) }
+        if terms.scopes != before.terms.scopes { try terms.checkScopes(within: before.ceiling) }
+    }
+}
+
+extension GrantTerms {
+    func check(within ceiling: ScopeSet?, at now: Timestamp) throws(ChangeRefusal) {
+        try checkExpiry(at: now)
+        try checkScopes(within: ceiling)
+    }
+
+    func checkExpiry(at now: Timestamp) throws(ChangeRefusal) {
+        guard expiresAt > now, expiresAt <= now + Self.longestLifetime else {
+            throw .invalid("/expires_at", "This has to be in the future, and at most ten years ahead.")
+        }
+    }
+
+    func checkScopes(within ceiling: ScopeSet?) throws(ChangeRefusal) {
+        guard !scopes.isEmpty, let ceiling, scopes.isSubset(of: ceiling) else {
+            throw .invalid("/scopes", "These have to be some of the scopes of the user's integration.")
+        }
+    }
+}
+
+/// Stopping a grant, letting it go on, or ending it for good. What is so already changes nothing and has no entry.
+/// Suspending and resuming what has ended is refused.
+package struct GrantStateChange: SingleChange {
+    package typealias Output = GrantView
+
+    private let id: GrantID
+    private let wanted: GrantStatus
+    private let attribution: Attribution
+
+    package init(of id: GrantID, to wanted: GrantStatus, by attribution: Attribution) {
+        self.id = id
+        self.wanted = wanted
+        self.attribution = attribution
+    }
+
+    package func make(in transaction: OrganizationTransaction) async throws -> (GrantView, [Recorded]) {
+        let before = try await transaction.lockedGrant(id)
+        guard before.status != wanted else { return (before, []) }
+        guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
+        let ended = try await write(in: transaction)
+        guard let after = try await transaction.grant(id) else { throw ChangeRefusal.notFound }
+        let action: ActionCode =
+            switch wanted {
+            case .active: .grantResumed
+            case .suspended: .grantSuspended
+            case .ended: .grantEnded
+            }
+        let changed = AuditDraft(
+            action,
+            .grant(id),
+            authority: .scope(.grantsWrite),
+            before: ["status": .string(before.status.rawValue)],
+            after: ["status": .string(wanted.rawValue)],
+            person: before.person
+        )
+        let links = ended.map { link in
+            AuditDraft(
+                .claimLinkEnded,
+                .claimLink(link),
+                reason: "grant_ended",
+                authority: .scope(.grantsWrite),
+                person: before.person
+            )
+        }
+        return (after, ([changed] + links).map { Recorded($0, by: attribution) })
+    }
+
+    /// Returns the claim links that ended with it.
+    private func write(in transaction: OrganizationTransaction) async throws -> [ClaimLinkID] {
+        let now = transaction.startedAt
+        guard wanted == .ended else {
+            _ = try await transaction.query(
+                """
+                UPDATE grants SET status = \(wanted.rawValue), version = version + 1, updated_at = \(now)
+                WHERE id = \(id)
+                """
+            )
+            return []
+        }
+        let results = try await transaction.pipeline([
+            """
+            UPDATE grants SET status = 'ended', epoch = epoch + 1, secret_digest = NULL, ended_at = \(now),
+                version = version + 1, updated_at = \(now)
+            WHERE id = \(id)
+            """,
+            """
+            UPDATE claim_links SET ended_at = \(now)
+            WHERE grant_id = \(id) AND claimed_at IS NULL AND ended_at IS NULL RETURNING id
+            """,
+        ])
+        return try results[1].map { try $0.decode("id") }
+    }
+}
