@@ -16,6 +16,8 @@ package import Storage
 package struct APIDoor: Sendable {
     let store: Store
     let observations: GroupCommit<Observation>
+    /// nil: nobody asks when grants were used last.
+    let lastUses: LastUses?
     /// Absolute, without a slash at its end: what answers and the document name themselves by.
     let publicURL: String
     /// By the names by which a source chooses them.
@@ -28,12 +30,14 @@ package struct APIDoor: Sendable {
     package init(
         store: Store,
         observations: GroupCommit<Observation>,
+        lastUses: LastUses? = nil,
         publicURL: String,
         profiles: [String: SigningProfile],
         mappings: [String: Mapping]
     ) {
         self.store = store
         self.observations = observations
+        self.lastUses = lastUses
         self.publicURL = publicURL
         self.profiles = profiles
         self.mappings = Set(mappings.keys)

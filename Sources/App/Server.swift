@@ -72,6 +72,7 @@ package struct Server: Sendable {
         let acceptances = GroupCommit<DeliveryAcceptance>(store, name: "delivery")
         let observations = GroupCommit<Observation>(store, name: "observation")
         let issues = GroupCommit<TokenIssue>(store, name: "token")
+        let lastUses = LastUses(store)
         let tallies = RefusalTallies(store, logger: logger)
         var services: [any Service] = [store.pool]
         if settings.roles.contains(.sequencer) { services.append(AuditLogKeeper(store: store, logger: logger)) }
@@ -82,7 +83,7 @@ package struct Server: Sendable {
         }
         if settings.metricsBind != nil { services.append(try metricsServer()) }
         guard settings.roles.contains(.web) else { return services }
-        services += [tallies, acceptances, observations, issues]
+        services += [tallies, lastUses, acceptances, observations, issues]
         let router = Router<EdgeContext>.edge(faults: .rollcall)
         WebhooksDoor(
             store: store,
@@ -101,6 +102,7 @@ package struct Server: Sendable {
         APIDoor(
             store: store,
             observations: observations,
+            lastUses: lastUses,
             publicURL: settings.publicURL,
             profiles: try SigningProfile.embedded(),
             mappings: try Mapping.embedded()

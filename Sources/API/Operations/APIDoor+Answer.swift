@@ -51,6 +51,7 @@ extension APIDoor {
             try await refuse(operation, to: facts.caller, because: AccessRefusal.scopeMissing.rawValue, context)
             throw EdgeError.forbidden(needs: first)
         }
+        lastUses?.touch(facts.caller, at: facts.checkedAt, from: context.client)
         return facts.caller
     }
 
