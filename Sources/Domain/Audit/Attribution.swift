@@ -143,6 +143,7 @@ package struct AuditTarget: Sendable, Hashable {
     package static func sourceKey(_ id: SourceKeyID) -> AuditTarget { AuditTarget("source_key", id) }
     package static func delivery(_ id: DeliveryID) -> AuditTarget { AuditTarget("delivery", id) }
     package static func event(_ id: EventID) -> AuditTarget { AuditTarget("event", id) }
+    package static func auditEntry(_ id: AuditEntryID) -> AuditTarget { AuditTarget("audit_entry", id) }
 }
 
 /// An id without its noun.

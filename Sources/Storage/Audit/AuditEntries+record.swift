@@ -88,7 +88,7 @@ extension OrganizationTransaction {
         return keys
     }
 
-    private func place(of subject: PersonID) -> SealedPlace {
+    func place(of subject: PersonID) -> SealedPlace {
         SealedPlace(organization: organization, row: subject.description, field: "audit_subject_keys.sealed")
     }
 }

@@ -1,0 +1,134 @@
+package import Domain
+import Postgres
+package import Transparency
+
+/// Which entries are meant. Every member narrows.
+package struct AuditQuery: Sendable {
+    /// By id, or everybody who has or had the username.
+    package var actor: UserReference?
+    package var target: IDBits?
+    package var action: ActionCode?
+    package var person: PersonID?
+    /// Recorded at or after.
+    package var since: Timestamp?
+    /// Recorded before.
+    package var until: Timestamp?
+    package var outcome: AuditOutcome?
+
+    package init() {}
+}
+
+/// Place of an entry in the order of time.
+package struct AuditPosition: Sendable, Hashable {
+    package let recordedAt: Timestamp
+    package let id: AuditEntryID
+
+    package init(recordedAt: Timestamp, id: AuditEntryID) {
+        self.recordedAt = recordedAt
+        self.id = id
+    }
+}
+
+/// An entry as it is read.
+package struct AuditEntryView: Sendable {
+    package let position: AuditPosition
+    /// The exact bytes that were hashed.
+    package let leaf: [UInt8]
+    package let members: JSON.Object
+    /// Clear text behind the leaf's digests; empty where there is none, none was asked for, or it was erased.
+    package var disclosures: [Disclosure] = []
+
+    /// The disclosed members of one side of the change (`before`, `after`): those whose digest stands there.
+    package func disclosed(_ side: String) -> JSON.Object {
+        let digests = Set((members[side]?["_sd"]?.array ?? []).compactMap(\.string))
+        var disclosed: JSON.Object = [:]
+        for disclosure in disclosures where digests.contains(disclosure.digest) {
+            disclosed[disclosure.name] = disclosure.value
+        }
+        return disclosed
+    }
+}
+
+extension OrganizationTransaction {
+    /// The next entries before `position`, newest first, with what stands behind their digests if `disclosing`.
+    package func auditEntries(
+        _ wanted: AuditQuery,
+        before position: AuditPosition?,
+        most: Int,
+        disclosing: Bool
+    ) async throws -> [AuditEntryView] {
+        let rows = try await query(
+            """
+            SELECT id, recorded_at, leaf FROM audit_entries
+            WHERE \(wanted.condition(before: position))
+            ORDER BY recorded_at DESC, id DESC LIMIT \(most)
+            """
+        )
+        return try await entries(rows, disclosing: disclosing)
+    }
+
+    /// nil where the organization has none of that id.
+    package func auditEntry(_ id: AuditEntryID, disclosing: Bool) async throws -> AuditEntryView? {
+        let rows = try await query("SELECT id, recorded_at, leaf FROM audit_entries WHERE id = \(id)")
+        return try await entries(rows, disclosing: disclosing).first
+    }
+
+    private func entries(_ rows: PostgresRows, disclosing: Bool) async throws -> [AuditEntryView] {
+        var entries = try rows.map { row in
+            let leaf = try row.decode("leaf", as: [UInt8].self)
+            guard let members = try JSON.parse(leaf).object else {
+                throw row.refusal(of: "leaf", because: .malformed("not an object"))
+            }
+            return AuditEntryView(
+                position: AuditPosition(recordedAt: try row.decode("recorded_at"), id: try row.decode("id")),
+                leaf: leaf,
+                members: members
+            )
+        }
+        guard disclosing, !entries.isEmpty else { return entries }
+        let disclosures = try await disclosures(of: entries.map(\.position.id))
+        for place in entries.indices { entries[place].disclosures = disclosures[entries[place].position.id] ?? [] }
+        return entries
+    }
+
+    private func disclosures(of entries: [AuditEntryID]) async throws -> [AuditEntryID: [Disclosure]] {
+        let rows = try await query(
+            """
+            SELECT d.entry_id, d.subject_id, d.sealed, k.sealed AS key FROM audit_disclosures d
+            JOIN audit_subject_keys k ON (k.organization_id, k.subject_id) = (d.organization_id, d.subject_id)
+            WHERE d.entry_id = ANY(\(entries))
+            """
+        )
+        var disclosures: [AuditEntryID: [Disclosure]] = [:]
+        for row in rows {
+            let entry = try row.decode("entry_id", as: AuditEntryID.self)
+            let place = place(of: try row.decode("subject_id"))
+            let key = SubjectKey(material: try store.keyring.open(try row.decode("key"), for: place))
+            let text = try key.open(try row.decode("sealed"), of: entry)
+            disclosures[entry, default: []] += try (try JSON.parse(text).array ?? []).compactMap(\.string).map {
+                try Disclosure(encoded: $0)
+            }
+        }
+        return disclosures
+    }
+}
+
+extension AuditQuery {
+    fileprivate func condition(before position: AuditPosition?) -> SQL {
+        var conditions: [SQL] = ["true"]
+        if let position { conditions.append("(recorded_at, id) < (\(position.recordedAt), \(position.id))") }
+        switch actor {
+        case .id(let id): conditions.append("actor_id = \(id)")
+        case .username(let name):
+            conditions.append("actor_id IN (SELECT u.id FROM users u WHERE lower(u.username) = lower(\(name)))")
+        case nil: break
+        }
+        if let target { conditions.append("target_id = \(target)") }
+        if let action { conditions.append("action = \(action.rawValue)") }
+        if let person { conditions.append("person_id = \(person)") }
+        if let since { conditions.append("recorded_at >= \(since)") }
+        if let until { conditions.append("recorded_at < \(until)") }
+        if let outcome { conditions.append("outcome = \(outcome.rawValue)") }
+        return SQL.join(conditions, separator: " AND ")
+    }
+}
