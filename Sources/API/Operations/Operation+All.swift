@@ -1,6 +1,7 @@
 extension Operation {
     /// The table: every operation of the API, in the order of the document.
     static let all: [Operation] = [
-        identity, workspaces, sources, sourceKeys, deliveries, events, people, users, openAPI,
+        identity, workspaces, sources, sourceKeys, deliveries, events, people, users, integrations, grants,
+        auditEntries, openAPI,
     ].flatMap(\.self)
 }

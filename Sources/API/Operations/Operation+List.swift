@@ -1,5 +1,5 @@
 package import Domain
-import Edge
+package import Edge
 package import Filter
 import HTTPTypes
 import HummingbirdCore
@@ -49,7 +49,8 @@ extension Operation {
     /// Rows of one statement while a filter searches.
     private static let scanStep = 500
 
-    /// GET of a list: `limit`, `cursor`, `filter`, and an entry with the number of items.
+    /// GET of a list: `limit`, `cursor`, `filter`, and an entry with the number of items and what `notes` tells of the
+    /// question, which may hold no personal value.
     ///
     /// `rows` gives at most so many rows of the organization in keyset order; the filter is asked over the JSON that the
     /// list shows.
@@ -62,6 +63,7 @@ extension Operation {
         of item: Schema,
         by position: Position.Type,
         parameters: [Parameter] = [],
+        notes: @escaping @Sendable (ListQuery) -> JSON.Object = { _ in [:] },
         _ rows: @escaping @Sendable (APICall, ListStep<Position>) async throws -> [ListedItem<Position>]
     ) -> Operation {
         let own = Set(parameters.map(\.name))
@@ -79,7 +81,10 @@ extension Operation {
                 "A page. It may hold fewer items than `limit`, even none: the list ends where `next_cursor` is null."
             ),
             run: .called { call in
-                try await page(of: call, ListQuery(call.request.uri, also: own), rows)
+                let query = try ListQuery(call.request.uri, also: own)
+                var answer = try await page(of: call, query, rows)
+                for (name, value) in notes(query).members { answer.notes?[name] = value }
+                return answer
             }
         )
     }

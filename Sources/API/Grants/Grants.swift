@@ -1,0 +1,266 @@
+import Domain
+import Edge
+import Storage
+import Transparency
+
+extension Operation {
+    static let grants: [Operation] = [
+        .list(
+            "listGrants",
+            "/v1/grants",
+            .scope(.grantsRead),
+            .grantRead,
+            "Grants, oldest first, never their secrets",
+            of: .grant,
+            by: GrantID.self
+        ) { call, step in
+            try await call.read { try await $0.grants(after: step.after, most: step.most) }
+                .map { ListedItem($0.id, $0.json) }
+        },
+        .create(
+            "createGrant",
+            "/v1/grants",
+            .scope(.grantsWrite),
+            .grantCreated,
+            "Grant access to a user of an integration; its secret is claimed by a claim link",
+            body: .newGrant,
+            answers: .grant
+        ) { call in
+            let new: NewGrant = try call.decode()
+            try AccessMembers.requireAllowList(in: call.body)
+            let creation = GrantCreation(
+                try new.members.terms(),
+                to: new.username,
+                in: try AccessMembers.workspace(new.workspace),
+                by: call.attribution,
+                store: call.store
+            )
+            return try await call.create(creation, \.json)
+        },
+        .read(
+            "getGrant",
+            "/v1/grants/{id}",
+            .scope(.grantsRead),
+            .grantRead,
+            "One grant, never its secret",
+            target: .grant,
+            answers: .grant,
+            hasTag: true
+        ) { call in
+            let grant = try await call.grant()
+            return .read(grant.json, version: grant.version, person: grant.person)
+        },
+        .change(
+            "changeGrant",
+            "/v1/grants/{id}",
+            .scope(.grantsWrite),
+            .grantUpdated,
+            "Change client name, expiry, scopes or addresses of a grant",
+            target: .grant,
+            body: .grantChange,
+            answers: .grant
+        ) { call in
+            let version = try call.expectedVersion()
+            let current = try await call.grant()
+            let wanted: GrantMembers = try call.patched(current.members)
+            let update = GrantUpdate(of: current.id, version: version, to: try wanted.terms(), by: call.attribution)
+            let changed = try await call.perform(update)
+            return .changed(changed.json, version: changed.version)
+        },
+        .remove(
+            "endGrant",
+            "/v1/grants/{id}",
+            .scope(.grantsWrite),
+            .grantEnded,
+            "End a grant for good, with its secret, tokens and claim links",
+            target: .grant
+        ) { call in
+            _ = try await call.perform(GrantStateChange(of: try call.id(), to: .ended, by: call.attribution))
+            return .removed
+        },
+        .act(
+            "suspendGrant",
+            "/v1/grants/{id}/suspend",
+            .scope(.grantsWrite),
+            .grantSuspended,
+            "Stop a grant until it is resumed",
+            target: .grant,
+            answers: .grant
+        ) { call in
+            let changed = try await call.perform(
+                GrantStateChange(of: try call.id(), to: .suspended, by: call.attribution)
+            )
+            return .changed(changed.json, version: changed.version)
+        },
+        .act(
+            "resumeGrant",
+            "/v1/grants/{id}/resume",
+            .scope(.grantsWrite),
+            .grantResumed,
+            "Let a suspended grant go on",
+            target: .grant,
+            answers: .grant
+        ) { call in
+            let changed = try await call.perform(
+                GrantStateChange(of: try call.id(), to: .active, by: call.attribution)
+            )
+            return .changed(changed.json, version: changed.version)
+        },
+        .create(
+            "createClaimLink",
+            "/v1/grants/{id}/claim-links",
+            .scope(.grantsWrite),
+            .claimLinkCreated,
+            "Make the link by which the secret can be claimed, once, within a day; the former link ends",
+            target: .grant,
+            body: .object(),
+            isBodyOptional: true,
+            answers: .claimLink,
+            hasLocation: false
+        ) { call in
+            let creation = ClaimLinkCreation(for: try call.id(), by: call.caller, call.attribution, in: call.store)
+            let url = call.door.publicURL
+            return try await call.create(creation, showsSecret: true) { link in
+                [
+                    "url": .string(url + "/claim/" + link.secret.reveal()),
+                    "expires_at": .string(link.expiresAt.description),
+                ]
+            }
+        },
+    ]
+}
+
+extension APICall {
+    /// The grant that the path names.
+    fileprivate func grant() async throws -> GrantView {
+        let id = try id(as: GrantID.self)
+        guard let grant = try await read({ try await $0.grant(id) }) else { throw EdgeError.notFound }
+        return grant
+    }
+}
+
+/// What of a grant may be changed.
+private struct GrantMembers: Decodable {
+    var clientName: String
+    var expiresAt: Timestamp
+    var scopes: [String]
+    var ipAllowList: [String]?
+
+    enum CodingKeys: String, CodingKey {
+        case scopes
+        case clientName = "client_name"
+        case expiresAt = "expires_at"
+        case ipAllowList = "ip_allow_list"
+    }
+
+    func terms() throws(EdgeError) -> GrantTerms {
+        GrantTerms(
+            clientName: try Texts.name(clientName, at: "/client_name"),
+            expiresAt: expiresAt,
+            scopes: try AccessMembers.scopes(scopes),
+            ipAllowList: try AccessMembers.ranges(ipAllowList)
+        )
+    }
+}
+
+private struct NewGrant: Decodable {
+    var members: GrantMembers
+    var workspace: String
+    var username: String
+
+    enum CodingKeys: String, CodingKey {
+        case workspace, username
+    }
+
+    init(from decoder: any Decoder) throws {
+        members = try GrantMembers(from: decoder)
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        workspace = try container.decode(String.self, forKey: .workspace)
+        username = try container.decode(String.self, forKey: .username)
+    }
+}
+
+extension GrantView {
+    /// What a PATCH is laid over.
+    fileprivate var members: JSON.Object {
+        [
+            "client_name": .string(terms.clientName), "expires_at": .string(terms.expiresAt.description),
+            "scopes": AccessMembers.json(terms.scopes), "ip_allow_list": AccessMembers.json(terms.ipAllowList),
+        ]
+    }
+
+    fileprivate var json: JSON.Object {
+        var json: JSON.Object = ["id": .string(id.description), "client_id": .string(id.description)]
+        for (name, value) in members.members { json[name] = value }
+        json["status"] = .string(state.rawValue)
+        json["username"] = .string(username)
+        json["user"] = .string(user.description)
+        json["person"] = .orNull(person)
+        json["integration"] = .orNull(integration)
+        json["integration_slug"] = .orNull(integrationSlug)
+        json["workspace"] = .string(workspaceSlug.description)
+        json["workspace_id"] = .string(workspace.description)
+        json["by_rule"] = .bool(isOfRule)
+        json["secret_claimed_at"] = .orNull(secretClaimedAt)
+        json["last_used_at"] = .orNull(lastUsedAt)
+        json["last_used_address"] = .orNull(lastUsedAddress)
+        json["created_at"] = .string(createdAt.description)
+        json["updated_at"] = .string(updatedAt.description)
+        json["ended_at"] = .orNull(endedAt)
+        return json
+    }
+}
+
+extension Schema {
+    private static let terms: [(String, Schema)] = [
+        ("client_name", .name), ("expires_at", .time), ("scopes", .someScopes), ("ip_allow_list", .ipAllowList),
+    ]
+
+    fileprivate static let grant = Schema.object(
+        [("id", .id("grt")), ("client_id", .id("grt").described("The OAuth client id: the grant's id."))] + terms + [
+            ("status", .word(of: GrantView.State.allCases.map(\.rawValue))), ("username", .string),
+            ("user", .id("usr")), ("person", .id("per").orNull), ("integration", .id("int").orNull),
+            ("integration_slug", Schema.slug.orNull), ("workspace", .slug), ("workspace_id", .id("wsp")),
+            (
+                "by_rule",
+                .boolean.described("A rule made it: scopes and addresses are those of the integration.")
+            ),
+            ("secret_claimed_at", .time.orNull), ("last_used_at", .time.orNull.described("To the minute.")),
+            ("last_used_address", .string.orNull), ("created_at", .time), ("updated_at", .time),
+            ("ended_at", .time.orNull),
+        ]
+    ).named(
+        "Grant",
+        example: [
+            "id": "grt_01k9qyc5qje1qsv9svhrqgc8d1", "client_id": "grt_01k9qyc5qje1qsv9svhrqgc8d1",
+            "client_name": "Payroll", "expires_at": "2027-02-19T09:00:00Z", "scopes": ["people:read.self"],
+            "ip_allow_list": ["198.51.100.0/24"], "status": "active", "username": "payroll.ada@acme.example",
+            "user": "usr_01k9qyc5qje1qsv9svhrqgc8d0", "person": "per_01k9qyc5qje1qsv9svhrqgc8d3",
+            "integration": "int_01k9qyc5qje1qsv9svhrqgc8d9", "integration_slug": "payroll", "workspace": "finance",
+            "workspace_id": "wsp_01k9qyc5qje1qsv9svhrqgc8d2", "by_rule": true,
+            "secret_claimed_at": "2026-11-21T10:00:00Z", "last_used_at": .null, "last_used_address": .null,
+            "created_at": "2026-11-21T09:00:00Z", "updated_at": "2026-11-21T09:00:00Z", "ended_at": .null,
+        ]
+    )
+
+    fileprivate static let newGrant = Schema.object(
+        terms + [
+            ("workspace", .string.described("Id or slug of a workspace.")),
+            ("username", .string.described("An active user of an integration.")),
+        ]
+    ).named(
+        "NewGrant",
+        example: [
+            "client_name": "Payroll batch", "workspace": "finance", "username": "payroll.batch",
+            "expires_at": "2027-06-30T00:00:00Z", "scopes": ["people:read"], "ip_allow_list": .null,
+        ]
+    )
+
+    fileprivate static let grantChange = Schema.object(optional: terms)
+        .named("GrantChange", example: ["expires_at": "2027-12-31T00:00:00Z"])
+
+    fileprivate static let claimLink = Schema.object([("url", .uri), ("expires_at", .time)]).named(
+        "ClaimLink",
+        example: ["url": "https://rollcall.acme.example/claim/rcc_…", "expires_at": "2026-11-22T09:00:00Z"]
+    )
+}
