@@ -214,7 +214,7 @@ let package = Package(
         ),
         .tests("Filter", uses: ["Filter", "Transparency"]),
         .tests("Transparency", uses: ["Transparency", .crypto]),
-        .tests("Domain", uses: ["Domain", "Transparency"]),
+        .tests("Domain", uses: ["Domain", "Transparency", "TestSupport", .crypto]),
         .tests(
             "Edge",
             uses: [

@@ -13,6 +13,8 @@ package struct ISODuration: Hashable, Sendable, LosslessStringConvertible {
         var digits: Int64?
         var isTime = false
         var last = -1
+        var parts = 0
+        var hasWeeks = false
         var text = Substring(description)
         guard description.utf8.count <= 32, text.popFirst() == "P" else { return nil }
         for character in text {
@@ -28,10 +30,12 @@ package struct ISODuration: Hashable, Sendable, LosslessStringConvertible {
                 else { return nil }
                 seconds += count * unit.seconds
                 last = unit.order
+                parts += 1
+                hasWeeks = hasWeeks || character == "W"
                 digits = nil
             }
         }
-        guard digits == nil, last >= 0, !description.hasSuffix("T") else { return nil }
+        guard digits == nil, parts > 0, parts == 1 || !hasWeeks, !description.hasSuffix("T") else { return nil }
         let duration = Duration.seconds(seconds)
         guard Self.bounds.contains(duration) else { return nil }
         self.description = description
