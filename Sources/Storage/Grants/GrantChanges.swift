@@ -209,7 +209,7 @@ package struct GrantStateChange: SingleChange {
         }
         let results = try await transaction.pipeline([
             """
-            UPDATE grants SET status = 'ended', epoch = epoch + 1, secret_digest = NULL, ended_at = \(now),
+            UPDATE grants SET status = 'ended', epoch = epoch + 1, ended_at = \(now),
                 version = version + 1, updated_at = \(now)
             WHERE id = \(id)
             """,

@@ -41,7 +41,7 @@ package struct UserDeactivation: SingleChange {
             WHERE id = \(id)
             """,
             """
-            UPDATE grants SET status = 'ended', epoch = epoch + 1, secret_digest = NULL, ended_at = \(now),
+            UPDATE grants SET status = 'ended', epoch = epoch + 1, ended_at = \(now),
                 version = version + 1, updated_at = \(now)
             WHERE user_id = \(id) AND status <> 'ended' RETURNING id
             """,
