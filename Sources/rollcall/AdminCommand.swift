@@ -59,8 +59,9 @@ struct AdminCommand: ParsableCommand {
             abstract: "Make a security admin or auditor with a personal token, shown once.",
             discussion: """
                 EXAMPLES
-                  rollcall admin bootstrap --organization acme --username ops@acme.example -o json
-                  rollcall admin bootstrap --organization acme --username audit@acme.example --role auditor
+                  rollcall admin bootstrap --organization acme --username ops@acme.example
+                  rollcall admin bootstrap --organization acme --role auditor \\
+                    --username audit@acme.example -o json
                 """
         )
 

@@ -9,9 +9,10 @@ struct AuditCommand: ParsableCommand {
     )
 
     static let columns = [
-        Column("RECORDED", "recorded_at"), Column("ACTOR", "actor"), Column("ON BEHALF OF", "on_behalf_of"),
-        Column("ACTION", "action"), Column("TARGET", "target"), Column("OUTCOME", "outcome"),
-        Column("PERSON", "person"), Column("ORIGIN", "client_ip", "origin/client_ip", "origin/event", "origin"),
+        Column("RECORDED", "recorded_at"), Column("ACTOR", "display/actor", "actor/id"),
+        Column("ON BEHALF OF", "display/on_behalf_of", "on_behalf_of"), Column("ACTION", "action"),
+        Column("TARGET", "display/target", "target/id"), Column("OUTCOME", "outcome"), Column("REASON", "reason"),
+        Column("ORIGIN", "client_ip"),
     ]
 
     struct Query: AsyncParsableCommand {

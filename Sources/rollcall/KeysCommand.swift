@@ -20,7 +20,13 @@ struct KeysCommand: ParsableCommand {
     )
 
     struct Generate: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print a line for a keyring, with a new key.")
+        static let configuration = CommandConfiguration(
+            abstract: "Print a line for a keyring, with a new key.",
+            discussion: """
+                EXAMPLES
+                  rollcall keys generate --id 2026-11 >keyring && chmod 600 keyring
+                """
+        )
         @Option(help: "Name of the key, to recognise it by; letters, digits, -, _ and .") var id: String
 
         func validate() throws {
@@ -40,7 +46,11 @@ struct KeysCommand: ParsableCommand {
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Check the keyring of the settings and list its keys, never their content."
+            abstract: "Check the keyring of the settings and list its keys, never their content.",
+            discussion: """
+                EXAMPLES
+                  ROLLCALL_KEYRING_FILE=keyring rollcall keys status
+                """
         )
         @OptionGroup var options: SettingsOptions
         @OptionGroup var output: OutputOptions

@@ -21,7 +21,13 @@ struct MigrateCommand: ParsableCommand {
     )
 
     struct Plan: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print the SQL that `up` would run.")
+        static let configuration = CommandConfiguration(
+            abstract: "Print the SQL that `up` would run.",
+            discussion: """
+                EXAMPLES
+                  rollcall migrate plan
+                """
+        )
         @OptionGroup var options: SettingsOptions
 
         func run() async throws {
@@ -38,7 +44,13 @@ struct MigrateCommand: ParsableCommand {
     }
 
     struct Up: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Apply what is pending.")
+        static let configuration = CommandConfiguration(
+            abstract: "Apply what is pending.",
+            discussion: """
+                EXAMPLES
+                  rollcall migrate up
+                """
+        )
         @OptionGroup var options: SettingsOptions
 
         func run() async throws {
@@ -51,7 +63,13 @@ struct MigrateCommand: ParsableCommand {
     }
 
     struct Status: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show each migration and whether it is applied.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show each migration and whether it is applied.",
+            discussion: """
+                EXAMPLES
+                  rollcall migrate status
+                """
+        )
         @OptionGroup var options: SettingsOptions
         @OptionGroup var output: OutputOptions
 
@@ -67,7 +85,11 @@ struct MigrateCommand: ParsableCommand {
 
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "End with 0 only if the database's schema is exactly this program's."
+            abstract: "End with 0 only if the database's schema is exactly this program's.",
+            discussion: """
+                EXAMPLES
+                  rollcall migrate verify && rollcall serve
+                """
         )
         @OptionGroup var options: SettingsOptions
 

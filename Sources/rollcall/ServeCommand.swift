@@ -12,8 +12,8 @@ struct ServeCommand: AsyncParsableCommand {
             end it when everything in hand is finished.
 
             EXAMPLES
-              ROLLCALL_DATABASE_URL=… ROLLCALL_DATABASE_DIRECT_URL=… ROLLCALL_KEYRING_FILE=/etc/rollcall/keyring \\
-                ROLLCALL_PUBLIC_URL=https://rollcall.example rollcall serve
+              ROLLCALL_CONFIG=/etc/rollcall/rollcall.json rollcall serve
+              rollcall serve --config /etc/rollcall/rollcall.json
               ROLLCALL_ROLES=worker rollcall serve --config /etc/rollcall/rollcall.json
             """
     )
