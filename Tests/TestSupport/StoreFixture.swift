@@ -96,3 +96,6 @@ package struct StoreFixture: Sendable {
         try await owner.query(statement).first?.decode(at: 0, as: String?.self)
     }
 }
+
+/// For `#expect`, which cannot compare an optional of a type without equality that is thrown and awaited.
+package func isNothing<Value>(_ value: Value?) -> Bool { value == nil }

@@ -200,7 +200,7 @@ extension Schema {
         example: .object(
             example.merged(with: [
                 "id": "int_01k9qyc5qje1qsv9svhrqgc8d9", "workspace_id": "wsp_01k9qyc5qje1qsv9svhrqgc8d2",
-                "status": "active", "active_users": 12, "created_at": "2026-11-21T09:00:00Z",
+                "custodian_name": .null, "status": "active", "active_users": 12, "created_at": "2026-11-21T09:00:00Z",
                 "updated_at": "2026-11-21T09:00:00Z",
             ])
         )

@@ -1,0 +1,103 @@
+import Domain
+import Logging
+import Postgres
+import ServiceLifecycle
+import Storage
+import TestSupport
+import Testing
+import Transparency
+
+@Suite struct GroupCommitTests {
+    private static func observation(_ fixture: StoreFixture, _ organization: OrganizationID, _ word: Int) -> Observation
+    {
+        Observation(
+            AuditDraft(.organizationRead, .organization(organization), reason: "\(word)"),
+            by: Attribution(actor: .system("test"), receivedAt: fixture.clock.now())
+        )
+    }
+
+    /// Runs the service while `body` runs, then shuts it down gracefully.
+    private static func serving(
+        _ commit: GroupCommit<Observation>,
+        _ body: @Sendable () async throws -> Void
+    ) async throws {
+        let group = ServiceGroup(
+            services: [commit],
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            try await body()
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+    }
+
+    @Test func `concurrent changes share commits and each is made once`() async throws {
+        try await StoreFixture.with { fixture in
+            let one = try await fixture.organization("one").id
+            let two = try await fixture.organization("two").id
+            let commit = GroupCommit<Observation>(fixture.store, name: "test")
+            try await Self.serving(commit) {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for word in 0..<400 {
+                        let organization = word % 4 == 0 ? two : one
+                        group.addTask {
+                            try await commit.perform(Self.observation(fixture, organization, word), in: organization)
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            let words = try await fixture.leaves(in: one).compactMap { $0["reason"]?.string }
+            #expect(words.count == 300)
+            #expect(Set(words).count == 300)
+            #expect(try await fixture.leaves(in: two).count == 100)
+            let commits = try await fixture.number("SELECT count(DISTINCT recorded_at) FROM audit_entries")
+            #expect(commits < 200, "\(commits) commits")
+        }
+    }
+
+    @Test func `after shutdown nothing is taken and what waited is committed`() async throws {
+        try await StoreFixture.with { fixture in
+            let organization = try await fixture.organization().id
+            let commit = GroupCommit<Observation>(fixture.store, name: "test")
+            try await Self.serving(commit) {
+                try await commit.perform(Self.observation(fixture, organization, 1), in: organization)
+            }
+            await #expect(throws: Overload.closed) {
+                try await commit.perform(Self.observation(fixture, organization, 2), in: organization)
+            }
+            #expect(try await fixture.leaves(in: organization).count == 1)
+        }
+    }
+
+    @Test func `more than may wait are refused at once and those that wait are made`() async throws {
+        try await StoreFixture.with { fixture in
+            let organization = try await fixture.organization().id
+            let commit = GroupCommit<Observation>(fixture.store, name: "test")
+            let extra = 20
+            let refused = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for word in 0..<(GroupCommit<Observation>.mostWaiting + extra) {
+                    group.addTask {
+                        do {
+                            try await commit.perform(Self.observation(fixture, organization, word), in: organization)
+                            return false
+                        } catch Overload.tooManyWaiting {
+                            return true
+                        }
+                    }
+                }
+                // Nobody commits yet: the first answers are refusals.
+                var refused = 0
+                for _ in 0..<extra { if try await group.next() == true { refused += 1 } }
+                try await Self.serving(commit) {}
+                while let isRefused = try await group.next() { refused += isRefused ? 1 : 0 }
+                return refused
+            }
+            #expect(refused == extra)
+            let made = try await fixture.number("SELECT count(*) FROM audit_entries")
+            #expect(made == GroupCommit<Observation>.mostWaiting)
+        }
+    }
+}
