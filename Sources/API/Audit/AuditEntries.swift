@@ -69,6 +69,7 @@ extension AuditPosition: ListPosition {
         return (0..<8).map { UInt8(truncatingIfNeeded: time >> (56 - 8 * UInt64($0))) } + id.bytes
     }
 
+    /// Refuses what is not the 24 bytes of a position.
     package init?(bytes: [UInt8]) {
         guard bytes.count == 24, let id = AuditEntryID(bytes: Array(bytes[8...])) else { return nil }
         let time = bytes[..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }

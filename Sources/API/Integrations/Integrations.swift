@@ -200,7 +200,8 @@ extension Schema {
         example: .object(
             example.merged(with: [
                 "id": "int_01k9qyc5qje1qsv9svhrqgc8d9", "workspace_id": "wsp_01k9qyc5qje1qsv9svhrqgc8d2",
-                "custodian_name": .null, "status": "active", "active_users": 12, "created_at": "2026-11-21T09:00:00Z",
+                "custodian": "usr_01k9qyc5qje1qsv9svhrqgc8da", "custodian_name": "grace@acme.example",
+                "status": "active", "active_users": 12, "created_at": "2026-11-21T09:00:00Z",
                 "updated_at": "2026-11-21T09:00:00Z",
             ])
         )

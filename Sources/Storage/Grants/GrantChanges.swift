@@ -12,6 +12,7 @@ package struct GrantCreation: SingleChange {
     private let terms: GrantTerms
     private let attribution: Attribution
 
+    /// `username` names an active user of an integration; whether it does is checked when the change is made.
     package init(
         _ terms: GrantTerms,
         to username: String,
@@ -84,6 +85,7 @@ package struct GrantUpdate: SingleChange {
     private let terms: GrantTerms
     private let attribution: Attribution
 
+    /// `version` is the one that the caller has seen.
     package init(of id: GrantID, version: Int64, to terms: GrantTerms, by attribution: Attribution) {
         self.id = id
         expectedVersion = version

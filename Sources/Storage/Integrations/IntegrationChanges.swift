@@ -10,6 +10,7 @@ package struct IntegrationCreation: SingleChange {
     private let terms: IntegrationTerms
     private let attribution: Attribution
 
+    /// Workspace and custodian are looked up when the change is made.
     package init(_ terms: IntegrationTerms, by attribution: Attribution, in store: Store) {
         id = store.newID()
         self.terms = terms
@@ -52,6 +53,7 @@ package struct IntegrationUpdate: SingleChange {
     private let terms: IntegrationTerms
     private let attribution: Attribution
 
+    /// `version` is the one that the caller has seen.
     package init(
         of id: IntegrationID,
         version: Int64,
