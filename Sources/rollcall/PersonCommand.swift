@@ -11,7 +11,7 @@ struct PersonCommand: ParsableCommand {
     static let columns = [
         Column("ID", "id"), Column("SOURCE", "source"), Column("EXTERNAL ID", "externalId"),
         Column("USERNAME", "userName"),
-        Column("NAME", "displayName", "name/formatted", "name/familyName"), Column("ACTIVE", "active"),
+        Column("NAME", "displayName", "name/formatted", "name"), Column("STATUS", "status", "active"),
     ]
 
     struct List: AsyncParsableCommand {

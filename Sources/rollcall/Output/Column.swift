@@ -28,9 +28,18 @@ extension JSON {
         case .number(let number): number.literal
         case .string(let text): text
         case .array(let elements): elements.map(\.cell).joined(separator: ", ")
-        case .object(let object): Self.names.lazy.compactMap { object[$0]?.string }.first ?? text
+        case .object(let object):
+            Self.names.lazy.compactMap { object[$0]?.string }.first ?? object.personalName ?? text
         }
     }
 
     private static let names = ["username", "slug", "name", "display_name", "code", "id", "value"]
+}
+
+extension JSON.Object {
+    /// A SCIM `name` as one says it.
+    fileprivate var personalName: String? {
+        let parts = [self["givenName"]?.string, self["familyName"]?.string].compactMap(\.self)
+        return parts.isEmpty ? nil : parts.joined(separator: " ")
+    }
 }
