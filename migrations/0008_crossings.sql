@@ -55,14 +55,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT l.organization_id FROM claim_links l WHERE l.digest = presented
 $$;
 
--- Deliveries of one organization that are not mapped yet, locked until the transaction ends; other workers skip them.
+-- The oldest deliveries of one organization that are not mapped yet. One worker at a time maps those of an organization,
+-- so that none is mapped, and its events applied, before one that was received earlier; the others find nothing. The
+-- lock is asked for before any row is locked: a row that another claim would skip would be overtaken.
 CREATE FUNCTION next_deliveries(most integer) RETURNS TABLE (organization_id uuid, id uuid)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH first AS MATERIALIZED (
+        SELECT f.organization_id FROM deliveries f WHERE f.status = 'accepted' ORDER BY f.sequence LIMIT 1),
+    turn AS MATERIALIZED (
+        SELECT f.organization_id FROM first f
+        WHERE pg_try_advisory_xact_lock(hashtextextended('rollcall.mapping ' || f.organization_id::text, 0)))
     SELECT d.organization_id, d.id FROM deliveries d
-    WHERE d.status = 'accepted' AND d.organization_id = (
-        SELECT first.organization_id FROM deliveries first
-        WHERE first.status = 'accepted' ORDER BY first.sequence FOR UPDATE SKIP LOCKED LIMIT 1)
-    ORDER BY d.sequence FOR UPDATE SKIP LOCKED LIMIT most
+    WHERE d.status = 'accepted' AND d.organization_id = (SELECT t.organization_id FROM turn t)
+    ORDER BY d.sequence FOR NO KEY UPDATE LIMIT most
 $$;
 
 -- Persons of one organization with something to do now, locked until the transaction ends; other workers skip them.
