@@ -237,6 +237,13 @@ let package = Package(
         ),
         .tests("Outbound", uses: ["Outbound", "Domain", "TestSupport", .httpTypes, .nioCore]),
         .tests(
+            "EndToEnd",
+            uses: [
+                "rollcall", "Domain", "Outbound", "Postgres", "TestSupport", "Transparency", .httpTypes, .nioCore,
+                .nioPosix,
+            ]
+        ),
+        .tests(
             "Rollcall",
             uses: ["rollcall", "Transparency", "TestSupport", .argumentParser],
             exclude: ["Transcripts"]

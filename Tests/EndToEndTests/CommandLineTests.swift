@@ -1,0 +1,175 @@
+import Foundation
+import TestSupport
+import Testing
+import Transparency
+
+extension EndToEnd {
+    /// The command line against a server that runs: exit codes, and tables in which something stands.
+    @Suite struct CommandLine {
+        @Test func `the demo plays the main job and ends with the trail`() async throws {
+            let run = try await Program.run(["demo"])
+            #expect(run.status == 0, "\(run.stderr)")
+            let lines = run.stdout.split(separator: "\n")
+            #expect(lines.first?.hasPrefix("RECORDED") ?? false)
+            #expect(lines.count > 20)
+            for action in ["person.created", "grant.secret_claimed", "person.read", "grant.ended", "person.ended"] {
+                #expect(run.stdout.contains(action), "\(action)")
+            }
+            #expect(run.stdout.contains("refused") && run.stderr.contains("Every step held"))
+            #expect(!run.stdout.contains("rcs_") && !run.stderr.contains("rcs_") && !run.stderr.contains("rca_"))
+            let left = try FileManager.default.contentsOfDirectory(atPath: "/tmp").filter { name in
+                guard name.hasPrefix("rollcall-demo-"), let process = Int32(name.dropFirst(14)) else { return false }
+                return !Processes.isAlive(process)
+            }
+            #expect(left.isEmpty, "everything is removed afterwards")
+        }
+
+        @Test func `every list prints a table without empty columns`() async throws {
+            try await Development.with("verbs") { development in
+                let (person, grant) = try await Story.join("v-1", userName: "ada@acme.example", development)
+                let client = try await Story.claim(grant, development)
+                _ = try await development.bearer(client.token).get("/v1/people")
+                _ = try await development.bearer(client.token).get("/v1/audit/entries")
+                _ = try await development.sender().post(Array("[]".utf8))
+                #expect(try await development.settle())
+                try await tables(development)
+                try await queries(person, grant, development)
+                try await ends(development)
+                try await operators(development)
+            }
+        }
+
+        // MARK: Tables
+
+        private func tables(_ development: Development) async throws {
+            let whoami = try await verb(["whoami"], development)
+            for word in ["acme", "admin@acme.example", "member", "audit:read"] {
+                #expect(whoami.stdout.contains(word), "\(word)\n\(whoami.stdout)")
+            }
+            // Columns that may stand empty in every row of this cast.
+            let optional: Set = ["REASON", "INTEGRATION", "PERSON", "CUSTODIAN"]
+            for noun in ["source", "delivery", "event", "person", "integration", "user", "grant"] {
+                let run = try await verb([noun, "list"], development)
+                #expect(run.status == 0, "\(noun): \(run.stderr)")
+                let table = try await verb([noun, "list", "-o", "csv"], development)
+                let rows = table.stdout.split(whereSeparator: \.isNewline).map {
+                    $0.split(separator: ",", omittingEmptySubsequences: false)
+                }
+                #expect(rows.count > 1, "\(noun)")
+                for (place, heading) in (rows.first ?? []).enumerated() {
+                    let isFilled = rows.dropFirst().contains { $0.count > place && !$0[place].isEmpty }
+                    #expect(isFilled || optional.contains(heading.uppercased()), "\(noun): \(heading) is empty")
+                }
+                print("$ rollcall \(noun) list\n\(run.stdout)")
+            }
+            let people = try await verb(
+                ["person", "list", "--filter", "userName eq \"ada@acme.example\"", "-o", "json"],
+                development
+            )
+            #expect(try JSON.parse(text: people.stdout).array?.count == 1)
+            let none = try await verb(
+                ["person", "list", "--filter", "userName eq \"nobody\"", "-o", "json"],
+                development
+            )
+            let found = try JSON.parse(text: none.stdout).array
+            #expect(none.status == 0 && found?.isEmpty ?? false)
+        }
+
+        private func queries(_ person: JSON, _ grant: JSON, _ development: Development) async throws {
+            func query(_ options: String...) async throws -> [JSON] {
+                let run = try await verb(
+                    ["audit", "query", "--all", "-o", "json"] + options,
+                    development,
+                    asAuditor: true
+                )
+                #expect(run.status == 0, "\(options): \(run.stderr)")
+                return try JSON.parse(text: run.stdout).array ?? []
+            }
+            func allHave(_ entries: [JSON], _ pointer: String, _ value: String?) {
+                #expect(!entries.isEmpty && entries.allSatisfy { $0[pointer: pointer]?.string == value }, "\(pointer)")
+            }
+            let userName = "payroll.ada@acme.example"
+            let everything = try await query().count
+            let byActor = try await query("--actor", userName)
+            allHave(byActor, "/display/actor", userName)
+            let byTarget = try await query("--target", grant["id"]?.string ?? "")
+            allHave(byTarget, "/target/id", grant["id"]?.string)
+            allHave(try await query("--action", "person.created"), "/action", "person.created")
+            let byPerson = try await query("--person", person["id"]?.string ?? "")
+            #expect(byPerson.contains { $0["action"]?.string == "grant.created" } && byPerson.count < everything)
+            allHave(try await query("--filter", "outcome eq \"refused\""), "/outcome", "refused")
+            let recorded = byPerson.compactMap { $0["recorded_at"]?.string }.sorted()
+            let middle = recorded[recorded.count / 2]
+            let (since, until) = (try await query("--since", middle), try await query("--until", middle))
+            #expect(!until.isEmpty && until.allSatisfy { ($0["recorded_at"]?.string ?? "") < middle })
+            #expect(!since.isEmpty && since.allSatisfy { ($0["recorded_at"]?.string ?? "") >= middle })
+            let table = try await verb(["audit", "query", "--limit", "100"], development, asAuditor: true)
+            print("$ rollcall audit query\n\(table.stdout)")
+            #expect(table.stdout.contains(userName) && table.stdout.contains("ada@acme.example"))
+            let wrong = try await verb(["audit", "query", "--action", "nothing.done"], development)
+            #expect(wrong.status == 1 || wrong.status == 2, "\(wrong.stderr)")
+        }
+
+        // MARK: Exit codes
+
+        private func ends(_ development: Development) async throws {
+            let unknown = "per_01k9qyc5qje1qsv9svhrqgc8d3"
+            #expect(try await verb(["person", "get", unknown], development).status == 3)
+            #expect(try await verb(["person", "list", "--limit", "0"], development).status == 2)
+            #expect(try await verb(["person", "list", "--filter", "userName ="], development).status != 0)
+            #expect(try await verb(["source", "get", unknown], development).status == 3)
+            let url = ["--url", development.baseURL]
+            #expect(try await Program.run(["person", "list"] + url).status == 4, "no token")
+            let bad = try await Program.run(["person", "list"] + url, environment: ["ROLLCALL_TOKEN": "rca_bad"])
+            #expect(bad.status == 4, "\(bad.stderr)")
+            let auditor = ["ROLLCALL_TOKEN": development.auditor().token ?? ""]
+            let forbidden = try await Program.run(
+                ["user", "deactivate", "usr_01k9qyc5qje1qsv9svhrqgc8d0"] + url,
+                environment: auditor
+            )
+            #expect(forbidden.status == 5 || forbidden.status == 2, "\(forbidden.status) \(forbidden.stderr)")
+            let away = try await Program.run(["person", "list", "--url", "http://127.0.0.1:1"], environment: auditor)
+            #expect(away.status == 7, "\(away.stderr)")
+            #expect(try await Program.run(["nothing"]).status == 2)
+            #expect(try await Program.run(["healthcheck", development.baseURL]).status == 0)
+        }
+
+        // MARK: Operators
+
+        private func operators(_ development: Development) async throws {
+            let settings = development.settings()
+            let doctor = try await Program.run(["doctor"], environment: settings)
+            #expect(doctor.status == 0, "\(doctor.stdout)\(doctor.stderr)")
+            print("$ rollcall doctor\n\(doctor.stdout)")
+            #expect(doctor.stdout.contains("ok") && !doctor.stdout.contains("fail"))
+            var incomplete = settings
+            incomplete["ROLLCALL_KEYRING_FILE"] = nil
+            let sick = try await Program.run(["doctor"], environment: incomplete)
+            #expect(sick.status == 1 && sick.stdout.contains("fail"), "\(sick.stdout)")
+
+            let config = try await Program.run(["config", "show", "--origin"], environment: settings)
+            #expect(config.status == 0 && config.stdout.contains("environment ROLLCALL_PUBLIC_URL"))
+            #expect(config.stdout.contains("ROLLCALL_KEYRING_FILE") && config.stdout.contains("default"))
+            let key = try String(contentsOfFile: development.home + "/keyring", encoding: .utf8)
+            #expect(!config.stdout.contains(String(key.split(separator: " ").last?.prefix(20) ?? "?")))
+            print("$ rollcall config show --origin\n\(config.stdout)")
+
+            let migrations = try await Program.run(["migrate", "status"], environment: settings)
+            #expect(migrations.status == 0 && migrations.stdout.contains("0001_organizations"))
+            #expect(!migrations.stdout.contains("pending"), "\(migrations.stdout)")
+            let plan = try await Program.run(["migrate", "plan"], environment: settings)
+            #expect(plan.status == 0 && plan.stderr.contains("nothing is pending"))
+            let unknown = settings.merging(["ROLLCALL_NOTHING": "1"]) { $1 }
+            #expect(try await Program.run(["config", "show"], environment: unknown).status == 2)
+        }
+
+        private func verb(
+            _ arguments: [String],
+            _ development: Development,
+            asAuditor: Bool = false
+        ) async throws -> Program.Run {
+            let place = ["--home", development.home] + (asAuditor ? ["--as-auditor"] : [])
+            return try await Program.run(arguments + place)
+        }
+    }
+}
