@@ -56,6 +56,7 @@ package struct Server: Sendable {
         beside more: [any Service] = [],
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) async throws {
+        try await ServerPreflight.requireDatabase(store, allowsVolatile: settings.allowsVolatileDatabase)
         let services = try services(onRunning: onRunning)
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }

@@ -12,7 +12,8 @@ struct SignCommand: AsyncParsableCommand {
 
             EXAMPLES
               rollcall sign --key-file whsec.txt --body event.json >headers.txt
-              curl -H @headers.txt --data-binary @event.json "$URL"
+              curl -H @headers.txt -H 'content-type: application/json' \\
+                --data-binary @event.json "$URL"
               rollcall sign --key-file whsec.txt --body - --id msg_1 -o json <event.json
             """
     )

@@ -101,7 +101,9 @@ extension CanonicalEvent {
 
     /// The time of its ``EventPosition``: when it was said to have happened, else stored, and never before it acts.
     package func positionTime(storedAt: Timestamp, in zone: TimeZone) -> Timestamp {
-        let said = occurredAt ?? storedAt
+        // A time ahead of ours is a clock that is wrong, not news from the future: left standing, it would make every
+        // leaver until then stale.
+        let said = min(occurredAt ?? storedAt, storedAt)
         return max(said, actsAt(in: zone) ?? said)
     }
 }

@@ -56,6 +56,8 @@ package struct Plan: Sendable {
         case deleted
         /// The rule of the integration no longer matches.
         case ruleEnded = "rule_ended"
+        /// An admin deactivated the member.
+        case memberDeactivated = "member_deactivated"
     }
 }
 

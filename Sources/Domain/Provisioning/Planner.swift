@@ -54,7 +54,7 @@ package struct Planner: Sendable {
     /// What follows when only the integrations changed.
     package func reevaluate(_ state: PersonState) -> Plan {
         guard let known = state.person, known.status.hasAccess else { return Plan(settlement: .applied) }
-        return Plan(settlement: .applied, steps: access(of: known.id, known.canonical, state))
+        return Plan(settlement: .applied, steps: access(of: known.id, known.canonical, state, admits: false))
     }
 
     // MARK: Kinds
@@ -73,7 +73,7 @@ package struct Planner: Sendable {
             let status: PersonStatus = kind == .leaverRecorded ? .leaving : .active
             return Plan(
                 settlement: .applied,
-                steps: [.createPerson(id, said, status)] + access(of: id, said, empty)
+                steps: [.createPerson(id, said, status)] + access(of: id, said, empty, admits: true)
             )
         case .leaver, .revokeNow, .deleted, .leaverCancelled, .ping:
             return Plan(settlement: .ignored(.unknownPerson))
@@ -89,10 +89,10 @@ package struct Planner: Sendable {
         supersedes: Bool = false
     ) throws(PlanRefusal) -> Plan {
         let after = try laidOver(known, said)
-        guard after.userName != nil || state.member != nil else { throw .missingUserName }
+        guard after.userName != nil || state.member != nil || known.status.hasAccess else { throw .missingUserName }
         return Plan(
             settlement: .applied,
-            steps: update(known, after, status) + access(of: known.id, after, state),
+            steps: update(known, after, status) + access(of: known.id, after, state, admits: !known.status.hasAccess),
             supersedesScheduledLeavers: supersedes
         )
     }
@@ -142,7 +142,17 @@ package struct Planner: Sendable {
     // MARK: Rules
 
     /// The steps that lead from the users there are to those that the rules call for.
-    private func access(of person: PersonID, _ canonical: CanonicalPerson, _ state: PersonState) -> [Plan.Step] {
+    /// A member account is made for who is new or returns. One that is missing besides was deactivated by an admin, and
+    /// stays so, with everything that was made for its person.
+    private func access(
+        of person: PersonID,
+        _ canonical: CanonicalPerson,
+        _ state: PersonState,
+        admits: Bool
+    ) -> [Plan.Step] {
+        guard admits || state.member != nil else {
+            return state.integrationUsers.map { .deactivateUser($0, for: person, because: .memberDeactivated) }
+        }
         var steps: [Plan.Step] = []
         let custodian: UserID
         if let member = state.member {

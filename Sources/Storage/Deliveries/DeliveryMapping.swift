@@ -56,7 +56,7 @@ package struct DeliveryMapping: ClaimedWork {
         because error: any Error,
         in transaction: OrganizationTransaction
     ) async throws -> [Recorded] {
-        let reason = "could not be mapped: \(type(of: error))"
+        let reason = "could not be kept as events: \(EventFailure.describe(error))"
         _ = try await transaction.query(
             "UPDATE deliveries SET status = 'unmapped', reason = \(reason) WHERE id = \(item) AND status = 'accepted'"
         )

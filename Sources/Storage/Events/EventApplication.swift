@@ -54,10 +54,14 @@ package struct EventApplication: ClaimedWork {
         }
         let statements = application.statements
         let supersede = [application.supersede].compactMap(\.self)
+        let endLinks = [application.endClaimLinks].compactMap(\.self)
         let advance = Self.advance(items, at: transaction.startedAt, reevaluated: world.lanesWithoutEvent(items))
-        let results = try await transaction.pipeline(statements + supersede + [advance])
+        let results = try await transaction.pipeline(statements + supersede + endLinks + [advance])
         if !supersede.isEmpty {
             for row in results[statements.count] { try application.recordSuperseded(row) }
+        }
+        if !endLinks.isEmpty {
+            for row in results[statements.count + supersede.count] { try application.recordEndedLink(row) }
         }
         return application.recorded
     }

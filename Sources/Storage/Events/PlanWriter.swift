@@ -14,6 +14,7 @@ struct PlanWriter {
     private var createdGrants: [NewGrant] = []
     private var updatedGrants: [(id: GrantID, integration: ProvisionedIntegration)] = []
     private var endedUsers: [UserID] = []
+    private var ending: [UserID: Ending] = [:]
     private var settled: [(id: EventID, status: String, reason: String?)] = []
     private var positions: [(lane: EventApplication.Lane, position: EventPosition)] = []
     private var superseding: [(lane: EventApplication.Lane, event: DueEvent)] = []
@@ -35,6 +36,14 @@ struct PlanWriter {
         let expiresAt: Timestamp
     }
 
+    /// Why and by whom a user ends, for the links that end with it.
+    private struct Ending {
+        let person: PersonID
+        let reason: Plan.EndReason
+        let lane: EventApplication.Lane
+        let attribution: Attribution
+    }
+
     init(at now: Timestamp, in organization: OrganizationID) {
         self.now = now
         self.organization = organization
@@ -49,6 +58,9 @@ struct PlanWriter {
         occurredAt: Timestamp?
     ) {
         for step in plan.steps {
+            if case .deactivateUser(let user, let person, let reason) = step {
+                ending[user.id] = Ending(person: person, reason: reason, lane: lane, attribution: attribution)
+            }
             var entries = take(step, of: lane)
             for index in entries.indices { entries[index].occurredAt = occurredAt }
             recorded += entries.map { Recorded($0, by: attribution) }
@@ -146,7 +158,7 @@ struct PlanWriter {
     /// In an order that foreign keys and unique names allow: what ends frees its name before what begins takes one.
     var statements: [SQL] {
         [
-            insertPeople, updatePeople, endUsers, endGrants, endClaimLinks, insertUsers, insertGrants, updateGrants,
+            insertPeople, updatePeople, endUsers, endGrants, insertUsers, insertGrants, updateGrants,
             settleEvents, movePositions,
         ].compactMap(\.self)
     }
@@ -237,14 +249,28 @@ struct PlanWriter {
             """
     }
 
-    private var endClaimLinks: SQL? {
+    /// Ends open links to what ended, and returns which; to be told with ``recordEndedLink(_:)``.
+    var endClaimLinks: SQL? {
         guard !endedUsers.isEmpty else { return nil }
         return """
             UPDATE claim_links l SET ended_at = \(now)
             FROM grants g
             WHERE (g.organization_id, g.id) = (l.organization_id, l.grant_id) AND g.user_id = ANY(\(endedUsers))
                 AND l.claimed_at IS NULL AND l.ended_at IS NULL
+            RETURNING l.id, g.user_id
             """
+    }
+
+    mutating func recordEndedLink(_ row: PostgresRow) throws {
+        guard let ending = ending[try row.decode("user_id")] else { return }
+        let draft = AuditDraft(
+            .claimLinkEnded,
+            .claimLink(try row.decode("id")),
+            reason: ending.reason.rawValue,
+            authority: .source(ending.lane.source),
+            person: ending.person
+        )
+        recorded.append(Recorded(draft, by: ending.attribution))
     }
 
     /// Takes back scheduled leavers, and returns which; to be told with ``recordSuperseded(_:)``.

@@ -104,7 +104,7 @@ package struct SourceKeyAddition: SingleChange {
     private let attribution: Attribution
 
     /// Keys of one source at most: every delivery is tried against each.
-    package static let mostKeys = 10
+    package static let mostKeys = SignatureVerifier.mostKeys
 
     /// `key` fits the source's profile.
     package init(_ key: NewSourceKey, to source: SourceID, by attribution: Attribution) {

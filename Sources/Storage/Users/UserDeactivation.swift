@@ -52,6 +52,13 @@ package struct UserDeactivation: SingleChange {
                 AND l.claimed_at IS NULL AND l.ended_at IS NULL
             RETURNING l.id
             """,
+            // What was made for the person of a member ends with the member.
+            """
+            UPDATE lanes l SET reevaluate = true, ready_at = least(l.ready_at, \(now))
+            FROM people p
+            WHERE p.id = \(user.kind == .member ? user.person : nil) AND l.source_id = p.source_id
+                AND l.external_id = p.external_id
+            """,
         ])
         guard let ended = try await transaction.user(id) else { throw ChangeRefusal.notFound }
         var entries = [recorded(.userDeactivated, .user(id), of: user, nil)]
