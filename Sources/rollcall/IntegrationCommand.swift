@@ -89,7 +89,9 @@ struct IntegrationCommand: ParsableCommand {
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
-            let integration = try body.object([("slug", .text(slug))] + members.members)
+            // The API wants the member to be there: null, said on purpose, is unrestricted.
+            let ranges = body.body == nil ? members.access.rangeMember ?? .null : members.access.rangeMember
+            let integration = try body.object([("slug", .text(slug))] + members.members + [("ip_allow_list", ranges)])
             let answer = try await client.connection.client().post("/v1/integrations", integration)
             try client.output.writer.write(answer.body, columns: columns)
         }
