@@ -235,6 +235,24 @@ let package = Package(
                 "TestSupport", "Storage", "Postgres", "Domain", "Transparency", .logging, .serviceLifecycle,
             ]
         ),
+        .tests(
+            "Webhooks",
+            uses: [
+                "Webhooks", "TestSupport", "Edge", "Storage", "Postgres", "Domain", "Transparency", .httpTypes,
+                .hummingbird, .hummingbirdTesting, .logging, .nioCore, .serviceLifecycle,
+            ]
+        ),
+        .tests(
+            "OAuth",
+            uses: [
+                "OAuth", "TestSupport", "Edge", "Storage", "Postgres", "Domain", "Transparency", .httpTypes,
+                .hummingbird, .hummingbirdTesting, .logging, .nioCore, .serviceLifecycle,
+            ]
+        ),
+        .tests(
+            "App",
+            uses: ["App", "TestSupport", "Edge", "Storage", "Postgres", "Domain", .logging]
+        ),
         .tests("Outbound", uses: ["Outbound", "Domain", "TestSupport", .httpTypes, .nioCore]),
         .tests(
             "EndToEnd",
