@@ -100,10 +100,16 @@ extension CanonicalEvent {
     }
 
     /// The time of its ``EventPosition``: when it was said to have happened, else stored, and never before it acts.
+    /// How far ahead of its receipt an event may be dated: clocks and zones are wrong by hours. One dated later than
+    /// that is no news from the future; believed, it would make every leaver until then stale.
+    package static let mostAhead = Duration.seconds(24 * 3600)
+
+    private func believedTime(storedAt: Timestamp) -> Timestamp? {
+        occurredAt.flatMap { $0 <= storedAt + Self.mostAhead ? $0 : nil }
+    }
+
     package func positionTime(storedAt: Timestamp, in zone: TimeZone) -> Timestamp {
-        // A time ahead of ours is a clock that is wrong, not news from the future: left standing, it would make every
-        // leaver until then stale.
-        let said = min(occurredAt ?? storedAt, storedAt)
+        let said = believedTime(storedAt: storedAt) ?? storedAt
         return max(said, actsAt(in: zone) ?? said)
     }
 }

@@ -26,7 +26,9 @@ package struct Planner: Sendable {
     ) throws(PlanRefusal) -> Plan {
         if event.kind == .ping { return Plan(settlement: .ignored(.ping)) }
         guard let said = event.person else { return Plan(settlement: .ignored(.unknownPerson)) }
-        if let applied = state.lane.applied, position < applied { return Plan(settlement: .stale) }
+        if let applied = state.lane.applied, isStale(event, at: position, after: applied) {
+            return Plan(settlement: .stale)
+        }
         guard let known = state.person else { return try first(event.kind, said, state) }
         switch event.kind {
         case .joiner, .rehire:
@@ -55,6 +57,14 @@ package struct Planner: Sendable {
     package func reevaluate(_ state: PersonState) -> Plan {
         guard let known = state.person, known.status.hasAccess else { return Plan(settlement: .applied) }
         return Plan(settlement: .applied, steps: access(of: known.id, known.canonical, state, admits: false))
+    }
+
+    /// Older than what was applied: by its own time, or, where the source gave none, by the order of receipt too. So an
+    /// event without a time is not made stale by one that is dated ahead of the clock.
+    private func isStale(_ event: CanonicalEvent, at position: EventPosition, after applied: EventPosition) -> Bool {
+        guard position < applied else { return false }
+        let hasOwnTime = event.occurredAt.map { $0 <= position.time } ?? false
+        return hasOwnTime || (position.sequence, position.ordinal) < (applied.sequence, applied.ordinal)
     }
 
     // MARK: Kinds
