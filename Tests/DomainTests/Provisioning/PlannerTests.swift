@@ -79,11 +79,19 @@ import Transparency
         _ said: CanonicalPerson?,
         on state: PersonState,
         _ integrations: [ProvisionedIntegration],
-        secondsAgo: Int = 0
+        secondsAgo: Int = 0,
+        hasOwnTime: Bool = true
     ) throws -> Plan {
-        let event = CanonicalEvent(kind: kind, senderID: nil, occurredAt: now, effectiveAt: nil, person: said)
+        let time = now - .seconds(secondsAgo)
+        let event = CanonicalEvent(
+            kind: kind,
+            senderID: nil,
+            occurredAt: hasOwnTime ? time : nil,
+            effectiveAt: nil,
+            person: said
+        )
         let planner = Planner(integrations: integrations, now: now, using: SeededRandomness())
-        let position = EventPosition(time: now - .seconds(secondsAgo), sequence: 2, ordinal: 0)
+        let position = EventPosition(time: time, sequence: 2, ordinal: 0)
         return try planner.plan(event, at: position, on: state)
     }
 
@@ -158,6 +166,21 @@ import Transparency
         let state = try Self.state(before, of: payroll)
         let plan = try Self.plan(kind, try Self.person("Sales"), on: state, [payroll], secondsAgo: 61)
         #expect(Self.told(plan) == "stale")
+    }
+
+    @Test func `an event without a time is not made stale by one that was received before it`() throws {
+        let payroll = try Self.integration()
+        let state = try Self.state(.active, of: payroll)
+        let plan = try Self.plan(.leaver, try Self.person(), on: state, [payroll], secondsAgo: 61, hasOwnTime: false)
+        #expect(Self.told(plan) == Self.expected(.leaver, .active))
+    }
+
+    @Test func `a member whom an admin deactivated stays so, and so does what was made for them`() throws {
+        let payroll = try Self.integration()
+        var state = try Self.state(.active, of: payroll)
+        state.member = nil
+        let plan = try Self.plan(.mover, try Self.person(), on: state, [payroll])
+        #expect(Self.told(plan).hasSuffix("end 2 member_deactivated"))
     }
 
     // MARK: Rules
