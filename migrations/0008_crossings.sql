@@ -1,12 +1,21 @@
 -- The few steps that cross organizations, as the owner: which organization is this, and what is next to do. They return
 -- ids and just what the check needs. Everything else names its organization first.
+--
+-- What runs for every request or claim is PL/pgSQL, which keeps its plan for the session; SQL functions that are
+-- SECURITY DEFINER are planned anew at each call, which costs several times what the look-up does. A plan that was made
+-- when a table was small must not read the whole of it once it is large: hence no sequential scans there.
 
 -- The source behind a hook's path.
 CREATE FUNCTION source_of_hook(hook uuid)
 RETURNS TABLE (organization_id uuid, slug text, profile text, mapping text, time_zone text, user_id uuid, status text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT s.organization_id, s.slug, s.profile, s.mapping, s.time_zone, s.user_id, s.status
-    FROM sources s WHERE s.id = hook
+    FROM sources s WHERE s.id = hook;
+END
 $$;
 
 -- Everything that decides whether a presented token is good now.
@@ -18,7 +27,11 @@ RETURNS TABLE (
     person_id uuid, integration_id uuid, integration_scopes text[], integration_active boolean,
     grant_id uuid, client_name text, grant_status text, grant_scopes text[], grant_epoch_matches boolean,
     grant_expires_at timestamptz, ip_allow_list text[], workspace_id uuid, checked_at timestamptz)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT t.organization_id, t.id, t.kind, t.scopes, t.audience, t.issued_at, t.expires_at, t.revoked_at IS NOT NULL,
         u.id, u.kind, u.role, u.username, u.status = 'active', u.epoch = t.user_epoch, u.person_id,
         i.id, i.scopes, i.status = 'active',
@@ -28,7 +41,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     JOIN users u ON (u.organization_id, u.id) = (t.organization_id, t.user_id)
     LEFT JOIN grants g ON (g.organization_id, g.id) = (t.organization_id, t.grant_id)
     LEFT JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
-    WHERE t.digest = presented
+    WHERE t.digest = presented;
+END
 $$;
 
 -- The grant that an OAuth client id names, with what the check of its secret needs.
@@ -38,7 +52,11 @@ RETURNS TABLE (
     user_epoch bigint, person_id uuid, integration_id uuid, integration_scopes text[], integration_active boolean,
     client_name text, status text, scopes text[], epoch bigint, expires_at timestamptz, ip_allow_list text[],
     workspace_id uuid, secret_digest bytea, checked_at timestamptz)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT g.organization_id, u.id, u.kind, u.role, u.username, u.status = 'active', u.epoch, u.person_id,
         i.id, i.scopes, i.status = 'active',
         g.client_name, g.status, g.scopes, g.epoch, g.expires_at, g.ip_allow_list, g.workspace_id, g.secret_digest,
@@ -46,7 +64,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     FROM grants g
     JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
     LEFT JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
-    WHERE g.id = client
+    WHERE g.id = client;
+END
 $$;
 
 -- The organization of a claim link.
@@ -59,7 +78,11 @@ $$;
 -- so that none is mapped, and its events applied, before one that was received earlier; the others find nothing. The
 -- lock is asked for before any row is locked: a row that another claim would skip would be overtaken.
 CREATE FUNCTION next_deliveries(most integer) RETURNS TABLE (organization_id uuid, id uuid)
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH first AS MATERIALIZED (
         SELECT f.organization_id FROM deliveries f WHERE f.status = 'accepted' ORDER BY f.sequence LIMIT 1),
     turn AS MATERIALIZED (
@@ -67,18 +90,24 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         WHERE pg_try_advisory_xact_lock(hashtextextended('rollcall.mapping ' || f.organization_id::text, 0)))
     SELECT d.organization_id, d.id FROM deliveries d
     WHERE d.status = 'accepted' AND d.organization_id = (SELECT t.organization_id FROM turn t)
-    ORDER BY d.sequence FOR NO KEY UPDATE LIMIT most
+    ORDER BY d.sequence FOR NO KEY UPDATE LIMIT most;
+END
 $$;
 
 -- Persons of one organization with something to do now, locked until the transaction ends; other workers skip them.
 CREATE FUNCTION next_lanes(now timestamptz, most integer)
 RETURNS TABLE (organization_id uuid, source_id uuid, external_id text)
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT l.organization_id, l.source_id, l.external_id FROM lanes l
     WHERE l.ready_at <= now AND l.organization_id = (
         SELECT first.organization_id FROM lanes first
         WHERE first.ready_at <= now ORDER BY first.ready_at FOR UPDATE SKIP LOCKED LIMIT 1)
-    ORDER BY l.ready_at FOR UPDATE SKIP LOCKED LIMIT most
+    ORDER BY l.ready_at FOR UPDATE SKIP LOCKED LIMIT most;
+END
 $$;
 
 -- How much waits, and since when; for metrics, readiness and doctor.
