@@ -108,6 +108,8 @@ extension CanonicalEvent {
         occurredAt.flatMap { $0 <= storedAt + Self.mostAhead ? $0 : nil }
     }
 
+    /// The time of its ``EventPosition``: the believed time of the event, else `storedAt`, the database's time of receipt;
+    /// for a leaver of a later date, that date.
     package func positionTime(storedAt: Timestamp, in zone: TimeZone) -> Timestamp {
         let said = believedTime(storedAt: storedAt) ?? storedAt
         return max(said, actsAt(in: zone) ?? said)
