@@ -99,7 +99,6 @@ extension CanonicalEvent {
         kind == .leaver ? effectiveAt?.instant(in: zone) : nil
     }
 
-    /// The time of its ``EventPosition``: when it was said to have happened, else stored, and never before it acts.
     /// How far ahead of its receipt an event may be dated: clocks and zones are wrong by hours. One dated later than
     /// that is no news from the future; believed, it would make every leaver until then stale.
     package static let mostAhead = Duration.seconds(24 * 3600)
