@@ -114,17 +114,32 @@ package struct DevelopmentServer: Sendable {
 
     private struct ImpossibleName: Error { let name: String }
 
+    /// How long a port that was asked for may still be held: by a process that was just killed, or by a client that
+    /// tried it while nobody listened and so reached itself.
+    private static let portPatience = Duration.seconds(5)
+    /// Below the ports that the kernel gives to clients, for the same reason.
+    private static let freePorts = 20_000..<32_000
+
     /// The port that was asked for, or one that is free now: the public address has to be known before it is bound.
     private func freePort() async throws -> Int {
+        let deadline = ContinuousClock.now + Self.portPatience
+        repeat {
+            let candidate = port == 0 ? Int.random(in: Self.freePorts) : port
+            if await isFree(candidate) { return candidate }
+            try await Task.sleep(for: .milliseconds(port == 0 ? 1 : 100))
+        } while ContinuousClock.now < deadline
+        throw DevelopmentError.portTaken(port)
+    }
+
+    private func isFree(_ port: Int) async -> Bool {
         do {
             let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .bind(host: "127.0.0.1", port: port).get()
-            let free = channel.localAddress?.port ?? port
             try await channel.close()
-            return free
+            return true
         } catch {
-            throw DevelopmentError.portTaken(port)
+            return false
         }
     }
 }
