@@ -1,10 +1,8 @@
 #ifndef ROLLCALL_CLIBPQ_SHIM_H
 #define ROLLCALL_CLIBPQ_SHIM_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-
+// No feature-test macro (_GNU_SOURCE and its like) here: Swift's Glibc module is built without one, and glibc's structs
+// that both see (fd_set) would differ, which the compiler refuses or not by the order in which modules are built.
 #include <libpq-fe.h>
 #include <signal.h>
 #include <stdint.h>
