@@ -1,7 +1,11 @@
+import Synchronization
+
 /// A transaction while its closure runs; afterwards it refuses every use with `transactionEnded`.
 package final class PostgresTransaction: Sendable {
     private let wire: Wire
     private let lease: Int
+    /// What travels with the COMMIT.
+    private let closing = Mutex<[SQL]>([])
 
     /// A rollback that takes longer costs the connection.
     private static let rollbackDeadline = Duration.seconds(5)
@@ -22,6 +26,12 @@ package final class PostgresTransaction: Sendable {
         if statements.isEmpty { return [] }
         let flight = Flight(statements, lease: lease, isAutocommit: false)
         return try await wire.fly(flight).results.get().map(PostgresRows.init)
+    }
+
+    /// Executes `statements` as the last of the transaction, in one flight with its COMMIT: for writes whose results
+    /// nobody needs. When one of them fails, the transaction is rolled back and whoever runs it gets the error.
+    package func atCommit(_ statements: [SQL]) {
+        closing.withLock { $0 += statements }
     }
 
     /// Runs `body` so that its statements can be undone alone: when it throws, they are, and the transaction goes on.
@@ -73,7 +83,7 @@ package final class PostgresTransaction: Sendable {
         do {
             value = try await body(self)
         } catch {
-            await rollBack(returningTo: outer, ended)
+            await rollBack(lease: lease, returningTo: outer, ended)
             throw error
         }
         try await commit(returningTo: outer, ended)
@@ -84,16 +94,20 @@ package final class PostgresTransaction: Sendable {
         returningTo outer: Int,
         _ ended: (@Sendable (Flight.TransactionStatus) -> Void)?
     ) async throws(PostgresError) {
-        let flight = Flight(["COMMIT"], kind: .commit, lease: lease, nextLease: outer, isAutocommit: true)
-        if let ended { flight.beforeDone { ended($0.status) } }
+        let statements = closing.withLock { $0 } + ["COMMIT"]
+        let flight = Flight(statements, kind: .commit, lease: lease, nextLease: outer, isAutocommit: true)
+        if let ended { flight.beforeDone { if $0.status.isOver { ended($0.status) } } }
         // Not cancellable: a commit that was asked for is seen through.
-        let results = try await wire.fly(flight, shielded: true).results.get()
+        let outcome = await wire.fly(flight, shielded: true)
+        // A statement before the COMMIT failed, and the server skipped the rest of the flight.
+        if !outcome.status.isOver { await rollBack(lease: outer, returningTo: outer, ended) }
         // The server answers a COMMIT of a failed transaction with a rollback.
-        if let tag = results.first?.commandTag, tag != "COMMIT" { throw .transactionAborted }
+        if let tag = try outcome.results.get().last?.commandTag, tag != "COMMIT" { throw .transactionAborted }
     }
 
     /// Never throws: a connection that cannot be rolled back is given up.
     private func rollBack(
+        lease: Int,
         returningTo outer: Int,
         _ ended: (@Sendable (Flight.TransactionStatus) -> Void)?
     ) async {

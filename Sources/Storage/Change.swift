@@ -1,4 +1,5 @@
 package import Domain
+package import Postgres
 
 /// One change of one organization, with its caller, its check and its entry.
 ///
@@ -7,8 +8,17 @@ package import Domain
 package protocol Change: Sendable {
     associatedtype Output: Sendable
 
+    /// Statements that need neither a look nor the transaction's time: they travel with its begin, which saves a flight,
+    /// and `make` finds what they returned in `opened`. None unless the kind says otherwise; a kind that has some cannot
+    /// be part of another change.
+    static func opening(_ changes: [Self], in organization: OrganizationID) -> [SQL]
+
     /// Checks and makes the changes, and says of each what came of it, in their order. A throw undoes all of them.
     static func make(_ changes: [Self], in transaction: OrganizationTransaction) async throws -> [Made<Output>]
+}
+
+extension Change {
+    package static func opening(_: [Self], in _: OrganizationID) -> [SQL] { [] }
 }
 
 /// What came of one change.

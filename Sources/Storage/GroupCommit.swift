@@ -5,8 +5,9 @@ import Synchronization
 
 /// Lets concurrent requests share one commit.
 ///
-/// A request hands in its change and waits until the commit that holds it is done. While one commit is under way the
-/// next batch gathers, so that batches grow with load and a lone request waits for nobody.
+/// A request hands in its change and waits until the commit that holds it is done. While a commit is under way the next
+/// batch gathers, and goes when the commit ends or when it is as large as what is under way: so batches grow with load,
+/// several commits overlap only where each has much to carry, and a lone request waits for nobody.
 ///
 /// Invariants: a change is in exactly one batch; its waiter is resumed exactly once, after the commit or with the
 /// error; nothing is acknowledged before its commit; at most ``mostWaiting`` changes wait, and the next is refused.
@@ -19,6 +20,8 @@ package final class GroupCommit<C: Change>: Service, Sendable {
 
     private struct State {
         var waiting: [Waiting] = []
+        /// Changes of the commits that are under way.
+        var committing = 0
         var isClosed = false
     }
 
@@ -33,6 +36,8 @@ package final class GroupCommit<C: Change>: Service, Sendable {
     package static var mostWaiting: Int { 8192 }
     /// Changes of one commit at most.
     package static var mostPerCommit: Int { 256 }
+    /// Beside another commit, fewer than this do not make one of their own: a commit costs more than it carries then.
+    private static var fewestBeside: Int { 8 }
 
     /// `commits`: how many may be under way at once, each on a connection of its own.
     package init(_ store: Store, name: String, commits: Int = 2) {
@@ -73,7 +78,6 @@ package final class GroupCommit<C: Change>: Service, Sendable {
         }
     }
 
-    // Every committer wakes the next while there is more, so that one signal starts as many as there is work for.
     private func commitBatches() async {
         for await _ in signals { await drain() }
         await drain()
@@ -81,27 +85,38 @@ package final class GroupCommit<C: Change>: Service, Sendable {
 
     private func drain() async {
         while let (organization, batch) = takeBatch() {
-            signal.yield()
             batchSizes.record(batch.count)
             do {
                 let results = try await store.perform(batch.map(\.change), in: organization)
+                finish(batch.count)
                 for (waiting, result) in zip(batch, results) { waiting.resume(result) }
             } catch {
+                finish(batch.count)
                 for waiting in batch { waiting.resume(.failure(error)) }
             }
         }
     }
 
-    /// The oldest change's organization, and what waits of it.
+    private func finish(_ count: Int) {
+        state.withLock { $0.committing -= count }
+        // Whoever found too little beside this commit may go now.
+        signal.yield()
+    }
+
+    /// The oldest change's organization, and what waits of it; nil while it is better to wait for a commit under way.
     private func takeBatch() -> (OrganizationID, [Waiting])? {
         state.withLock { state in
             guard let organization = state.waiting.first?.organization else { return nil }
+            guard state.committing == 0 || state.waiting.count >= max(state.committing, Self.fewestBeside) else {
+                return nil
+            }
             var batch: [Waiting] = []
             state.waiting.removeAll { waiting in
                 guard batch.count < Self.mostPerCommit, waiting.organization == organization else { return false }
                 batch.append(waiting)
                 return true
             }
+            state.committing += batch.count
             return (organization, batch)
         }
     }

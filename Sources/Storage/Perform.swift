@@ -49,7 +49,12 @@ extension Store {
         in organization: OrganizationID
     ) async throws -> [Result<C.Output, any Error>] {
         try await pool.transaction { transaction in
-            let transaction = try await OrganizationTransaction(transaction, organization, self)
+            let transaction = try await OrganizationTransaction(
+                transaction,
+                organization,
+                self,
+                opening: C.opening(changes, in: organization)
+            )
             let made = try await C.make(changes, in: transaction)
             try await transaction.record(made.flatMap(\.recorded))
             return made.map(\.result)
@@ -76,16 +81,19 @@ extension Store {
     }
 
     private func commitNext<W: ClaimedWork>(_ work: W, most: Int) async throws -> Int {
-        try await pool.transaction { transaction in
-            guard let claimed = try await work.claim(most, in: ClaimTransaction(transaction)) else { return 0 }
-            do {
+        var claimed: Claimed<W.Item>?
+        do {
+            try await pool.transaction { transaction in
+                claimed = try await work.claim(most, in: ClaimTransaction(transaction))
+                guard let claimed else { return }
                 let scoped = try await OrganizationTransaction(transaction, claimed.organization, self)
                 try await scoped.record(try await work.make(claimed.items, in: scoped))
-            } catch {
-                throw ClaimedFailure(claimed: claimed, error: error)
             }
-            return claimed.items.count
+        } catch {
+            guard let claimed else { throw error }
+            throw ClaimedFailure(claimed: claimed, error: error)
         }
+        return claimed?.items.count ?? 0
     }
 
     private func recordFailure<W: ClaimedWork>(of failure: ClaimedFailure<W.Item>, in work: W) async throws {

@@ -55,19 +55,27 @@ package struct OrganizationTransaction {
     package let store: Store
     /// The database's clock at the transaction's begin: `recorded_at` of its entries.
     package let startedAt: Timestamp
+    /// What the statements that travelled with the naming returned.
+    let opened: [PostgresRows]
     private let transaction: PostgresTransaction
 
-    init(_ transaction: PostgresTransaction, _ organization: OrganizationID, _ store: Store) async throws {
-        let row = try await transaction.query(
-            """
+    /// Names the organization, and executes `opening` in the same flight.
+    init(
+        _ transaction: PostgresTransaction,
+        _ organization: OrganizationID,
+        _ store: Store,
+        opening: [SQL] = []
+    ) async throws {
+        let naming: SQL = """
             SELECT set_config('rollcall.organization', \(organization.uuidText), true),
                 transaction_timestamp() AS started_at
             """
-        )
+        let results = try await transaction.pipeline([naming] + opening)
         self.organization = organization
         self.store = store
         self.transaction = transaction
-        startedAt = try row.only().decode("started_at")
+        startedAt = try results[0].only().decode("started_at")
+        opened = Array(results.dropFirst())
     }
 
     /// Sees the rows of this transaction's organization alone. Refused once its closure has ended.
@@ -78,6 +86,11 @@ package struct OrganizationTransaction {
     /// Several statements in one flight.
     package func pipeline(_ statements: [SQL]) async throws -> [PostgresRows] {
         statements.isEmpty ? [] : try await transaction.pipeline(statements)
+    }
+
+    /// Executes statements last, in one flight with the COMMIT. What they violate fails the transaction.
+    func atCommit(_ statements: [SQL]) {
+        transaction.atCommit(statements)
     }
 }
 

@@ -79,6 +79,46 @@ import Testing
         await pool.close()
     }
 
+    @Test(arguments: [StatementMode.prepared, .unnamed])
+    func `what is left for the commit travels with it, nothing before or not`(mode: StatementMode) async throws {
+        let database = try await table()
+        let pool = pool(database, mode)
+        try await pool.transaction { transaction in
+            transaction.atCommit(["INSERT INTO t VALUES (\(1))", "INSERT INTO t VALUES (\(2))"])
+            let before = try await transaction.query("SELECT 1 FROM t")
+            #expect(before.isEmpty)
+        }
+        try await pool.transaction { $0.atCommit(["INSERT INTO t VALUES (\(3))"]) }
+        await #expect(throws: Refused.self) {
+            try await pool.transaction { transaction in
+                transaction.atCommit(["INSERT INTO t VALUES (\(4))"])
+                throw Refused()
+            }
+        }
+        #expect(try await ids(database) == [1, 2, 3])
+        await pool.close()
+    }
+
+    @Test(arguments: [StatementMode.prepared, .unnamed])
+    func `what fails at the commit undoes all, and the connection serves on`(mode: StatementMode) async throws {
+        let database = try await table()
+        let pool = pool(database, mode)
+        for other in [2, 3] {
+            let error = await #expect(throws: PostgresError.self) {
+                try await pool.transaction { transaction in
+                    _ = try await transaction.query("INSERT INTO t VALUES (\(1))")
+                    transaction.atCommit(["INSERT INTO t VALUES (\(1))", "INSERT INTO t VALUES (\(other))"])
+                }
+            }
+            #expect(error?.sqlState == .uniqueViolation)
+        }
+        #expect(try await ids(database).isEmpty)
+        try await pool.transaction { $0.atCommit(["INSERT INTO t VALUES (\(5))"]) }
+        #expect(try await ids(database) == [5])
+        #expect(pool.statistics.inUse == 0)
+        await pool.close()
+    }
+
     @Test func `a transaction is refused after its closure, and so is a lent connection`() async throws {
         let database = try await table()
         let pool = pool(database)

@@ -31,7 +31,12 @@ final class Flight: @unchecked Sendable {
         let status: TransactionStatus
     }
 
-    enum TransactionStatus: Sendable { case idle, open, failed, lost }
+    enum TransactionStatus: Sendable {
+        case idle, open, failed, lost
+
+        /// Whether no transaction is left to be rolled back.
+        var isOver: Bool { self == .idle || self == .lost }
+    }
 
     private struct Gate {
         var wire: Wire?

@@ -124,17 +124,17 @@ actor Wire {
         switch flight.kind {
         case .commit, .rollback:
             if let next = flight.nextLease { lease = next }
-            if opening != nil {
+            if opening != nil, flight.statements.count == 1 {
                 // Nothing was sent in this transaction, so there is none.
                 opening = nil
                 return flight.finish(.success([]), status: status)
             }
-        case .statements, .script, .clearing:
-            if let opening {
-                flight.statements = opening + flight.statements
-                flight.hidden = opening.count
-                self.opening = nil
-            }
+        case .statements, .script, .clearing: break
+        }
+        if let opening {
+            flight.statements = opening + flight.statements
+            flight.hidden = opening.count
+            self.opening = nil
         }
         guard flight.statements.allSatisfy({ $0.slots.count <= Int(UInt16.max) }) else {
             return flight.finish(.failure(.unsendable("more than 65,535 values")), status: status)

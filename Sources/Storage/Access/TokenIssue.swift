@@ -1,5 +1,5 @@
 package import Domain
-import Postgres
+package import Postgres
 import Transparency
 
 /// Issuing an access token to a grant whose secret was proved.
@@ -45,32 +45,36 @@ package struct TokenIssue: Change {
         package let expiresAt: Timestamp
     }
 
+    package static func opening(_ changes: [TokenIssue], in organization: OrganizationID) -> [SQL] {
+        let lifetimes = changes.map(\.lifetime.wholeMicroseconds)
+        return [
+            """
+            INSERT INTO tokens (organization_id, id, kind, digest, user_id, grant_id, scopes, audience, user_epoch,
+                grant_epoch, issued_at, expires_at)
+            SELECT \(organization), n.id, 'access', n.digest, u.id, g.id, string_to_array(n.scopes, ' '),
+                n.audience, n.user_epoch, n.grant_epoch, transaction_timestamp(),
+                least(transaction_timestamp() + n.lifetime * interval '1 microsecond', g.expires_at)
+            FROM unnest(\(changes.map(\.id)), \(changes.map(\.digest)), \(changes.map(\.client.user)),
+                \(changes.map(\.client.grant)), \(changes.map(\.scopes.joined)), \(changes.map(\.audience)),
+                \(changes.map(\.client.userEpoch)), \(changes.map(\.client.grantEpoch)), \(lifetimes))
+                AS n(id, digest, user_id, grant_id, scopes, audience, user_epoch, grant_epoch, lifetime)
+            JOIN users u ON u.id = n.user_id AND u.status = 'active' AND u.epoch = n.user_epoch
+            JOIN grants g ON g.id = n.grant_id AND g.status = 'active' AND g.epoch = n.grant_epoch
+                AND g.expires_at > transaction_timestamp()
+            LEFT JOIN integrations i ON i.id = u.integration_id
+            WHERE i.id IS NULL OR i.status = 'active'
+            RETURNING id, expires_at
+            """
+        ]
+    }
+
     package static func make(
         _ changes: [TokenIssue],
         in transaction: OrganizationTransaction
     ) async throws -> [Made<Issued>] {
         let now = transaction.startedAt
-        let rows = try await transaction.query(
-            """
-            INSERT INTO tokens (organization_id, id, kind, digest, user_id, grant_id, scopes, audience, user_epoch,
-                grant_epoch, issued_at, expires_at)
-            SELECT \(transaction.organization), n.id, 'access', n.digest, u.id, g.id, string_to_array(n.scopes, ' '),
-                n.audience, n.user_epoch, n.grant_epoch, \(now), least(n.expires_at, g.expires_at)
-            FROM unnest(\(changes.map(\.id)), \(changes.map(\.digest)), \(changes.map(\.client.user)),
-                \(changes.map(\.client.grant)), \(changes.map(\.scopes.joined)), \(changes.map(\.audience)),
-                \(changes.map(\.client.userEpoch)), \(changes.map(\.client.grantEpoch)),
-                \(changes.map { now + $0.lifetime }))
-                AS n(id, digest, user_id, grant_id, scopes, audience, user_epoch, grant_epoch, expires_at)
-            JOIN users u ON u.id = n.user_id AND u.status = 'active' AND u.epoch = n.user_epoch
-            JOIN grants g ON g.id = n.grant_id AND g.status = 'active' AND g.epoch = n.grant_epoch
-                AND g.expires_at > \(now)
-            LEFT JOIN integrations i ON i.id = u.integration_id
-            WHERE i.id IS NULL OR i.status = 'active'
-            RETURNING id, expires_at
-            """
-        )
         var expiries: [TokenID: Timestamp] = [:]
-        for row in rows { expiries[try row.decode("id")] = try row.decode("expires_at") }
+        for row in transaction.opened[0] { expiries[try row.decode("id")] = try row.decode("expires_at") }
         return changes.map { change in
             guard let expiresAt = expiries[change.id] else {
                 return .refused(AccessRefusal.superseded, [change.entry(expiresAt: nil)])

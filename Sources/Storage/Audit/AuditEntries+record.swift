@@ -3,7 +3,7 @@ import Postgres
 import Transparency
 
 extension OrganizationTransaction {
-    /// Writes the entries of changes in the transaction of the changes, and puts them before the sequencer.
+    /// Has the entries of changes written with the COMMIT of the changes, and puts them before the sequencer.
     func record(_ recorded: [Recorded]) async throws {
         guard !recorded.isEmpty else { return }
         let entries = try recorded.map { recorded in
@@ -16,7 +16,7 @@ extension OrganizationTransaction {
             )
         }
         let disclosures = try await sealedDisclosures(of: entries)
-        _ = try await pipeline([insert(entries), insertPending(entries)] + disclosures)
+        atCommit([insert(entries), insertPending(entries)] + disclosures)
     }
 
     private func insert(_ entries: [AuditEntry]) -> SQL {

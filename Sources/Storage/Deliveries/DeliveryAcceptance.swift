@@ -1,5 +1,5 @@
 package import Domain
-import Postgres
+package import Postgres
 package import Transparency
 
 /// Keeping a delivery whose signature was verified. Accepting the same one again has no second effect and the same
@@ -48,12 +48,15 @@ package struct DeliveryAcceptance: Change {
         package let isDuplicate: Bool
     }
 
+    package static func opening(_ changes: [DeliveryAcceptance], in organization: OrganizationID) -> [SQL] {
+        [insert(changes, in: organization)]
+    }
+
     package static func make(
         _ changes: [DeliveryAcceptance],
         in transaction: OrganizationTransaction
     ) async throws -> [Made<Receipt>] {
-        let rows = try await transaction.query(insert(changes, in: transaction.organization))
-        let inserted = Set(try rows.map { try $0.decode("id", as: DeliveryID.self) })
+        let inserted = Set(try transaction.opened[0].map { try $0.decode("id", as: DeliveryID.self) })
         let duplicates = changes.filter { !inserted.contains($0.id) }
         let originals = duplicates.isEmpty ? [:] : try await originals(of: duplicates, in: transaction)
         return try changes.map { change in
