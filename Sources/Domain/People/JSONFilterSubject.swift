@@ -43,7 +43,7 @@ package struct JSONFilterSubject: FilterSubject {
         case .bool(let bool): .bool(bool)
         case .number(let number): number.double.map(FilterOperand.number)
         case .string(let text): .string(text)
-        case .object(let object): .complex(JSONFilterSubject(object))
+        case .object(let object): object.isEmpty ? nil : .complex(JSONFilterSubject(object))
         case .array: nil  // SCIM has no arrays of arrays (RFC 7643 2.4).
         }
     }

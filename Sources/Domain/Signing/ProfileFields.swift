@@ -32,6 +32,9 @@ struct ProfileFields {
         }
     }
 
+    /// The members that nobody took yet, in alphabetical order: for a mapping whose names are the file's own.
+    var names: [String] { rest.keys.sorted() }
+
     /// Refuses members that nobody took.
     func end() throws(SigningProfileError) {
         if let unknown = rest.keys.sorted().first { throw error(unknown, "is unknown") }
@@ -120,7 +123,7 @@ struct ProfileFields {
 
 /// One value of a profile's file, and where it stands.
 struct ProfileElement {
-    fileprivate let node: Node
+    let node: Node
     fileprivate let file: String
     fileprivate let path: String
 
@@ -138,6 +141,14 @@ struct ProfileElement {
 
     func fields() throws(SigningProfileError) -> ProfileFields {
         try ProfileFields(node, file: file, path: path)
+    }
+
+    /// The elements of a list.
+    func elements() throws(SigningProfileError) -> [ProfileElement] {
+        guard let nodes = node.sequence else { throw error("is not a list") }
+        return nodes.enumerated().map { place, node in
+            ProfileElement(node: node, file: file, path: path + "[\(place)]")
+        }
     }
 
     /// One of the words that the type knows.

@@ -39,13 +39,19 @@ package struct DeliveryMapping: ClaimedWork {
         var recorded: [Recorded] = []
         for row in rows {
             let delivery = try DeliveryRow(row)
-            do {
-                events += try self.events(of: delivery, in: transaction.store)
+            let refusals: [MappingError]
+            do throws(MappingError) {
+                let reading = try reading(of: delivery)
+                events += reading.events.map { MappedEvent($0, of: delivery, in: reading.zone, transaction.store) }
+                refusals = reading.refusals
             } catch {
-                unmapped.append((delivery.id, error.description))
-                let draft = AuditDraft(.deliveryUnmapped, .delivery(delivery.id), reason: error.description)
-                recorded.append(Recorded(draft, by: delivery.attribution))
+                refusals = [error]
             }
+            guard let first = refusals.first else { continue }
+            let reason = refusals.count == 1 ? "\(first)" : "\(first), and \(refusals.count - 1) more"
+            unmapped.append((delivery.id, reason))
+            let draft = AuditDraft(.deliveryUnmapped, .delivery(delivery.id), reason: reason)
+            recorded.append(Recorded(draft, by: delivery.attribution))
         }
         try await write(events, unmapped, of: items, in: transaction)
         return recorded
@@ -64,7 +70,11 @@ package struct DeliveryMapping: ClaimedWork {
         return [Recorded(AuditDraft(.deliveryUnmapped, .delivery(item), reason: reason), by: attribution)]
     }
 
-    private func events(of delivery: DeliveryRow, in store: Store) throws(MappingError) -> [MappedEvent] {
+    private typealias Reading = (
+        events: [Mapping.Reading.Placed], refusals: [MappingError], zone: TimeZone
+    )
+
+    private func reading(of delivery: DeliveryRow) throws(MappingError) -> Reading {
         guard let mapping = mappings[delivery.mapping] else {
             throw MappingError(pointer: "", problem: "cannot be read: mapping \(delivery.mapping) is not installed")
         }
@@ -74,9 +84,8 @@ package struct DeliveryMapping: ClaimedWork {
                 problem: "cannot be dated: time zone \(delivery.timeZone) is not known here"
             )
         }
-        return try mapping.events(in: delivery.body).enumerated().map { ordinal, event in
-            MappedEvent(id: store.newID(), ordinal: ordinal, event: event, delivery: delivery, zone: zone)
-        }
+        let reading = try mapping.read(delivery.body)
+        return (reading.events, reading.refusals, zone)
     }
 
     private func write(
@@ -152,6 +161,14 @@ struct MappedEvent {
     let event: CanonicalEvent
     let delivery: DeliveryRow
     let zone: TimeZone
+
+    init(_ placed: Mapping.Reading.Placed, of delivery: DeliveryRow, in zone: TimeZone, _ store: Store) {
+        id = store.newID()
+        ordinal = placed.ordinal
+        event = placed.event
+        self.delivery = delivery
+        self.zone = zone
+    }
 
     /// A ping names nobody; it settles in a lane of its own.
     private var externalID: String { event.person?.externalID.description ?? "ping" }

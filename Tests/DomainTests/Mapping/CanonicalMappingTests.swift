@@ -5,7 +5,9 @@ import Transparency
 @Suite struct CanonicalMappingTests {
     private func events(_ body: String) throws -> [CanonicalEvent] {
         let mapping = try #require(try Mapping.embedded()["canonical"])
-        return try mapping.events(in: Array(body.utf8))
+        let reading = try mapping.read(Array(body.utf8))
+        if let refusal = reading.refusals.first { throw refusal }
+        return reading.events.map(\.event)
     }
 
     private func refusal(_ body: String) throws -> MappingError? {
@@ -129,7 +131,7 @@ import Transparency
     @Test(arguments: [
         "name: [",
         "name: x\nunknown: y",
-        "name: x\nconfirmed: true\nevents: [\"\"]\nkind: {pointer: /t}\nkinds: {a: promoted}\nperson: /p",
+        "name: x\nevents: [\"\"]\nkind: {pointer: /t}\nkinds: {a: promoted}\nperson: /p",
         "name: x",
     ])
     func `a file that is no mapping is refused with its name`(yaml: String) {
@@ -137,11 +139,19 @@ import Transparency
         #expect(error?.file == "x.yaml")
     }
 
+    @Test func `what is wrong with one event costs the others nothing`() throws {
+        let mapping = try #require(try Mapping.embedded()["canonical"])
+        let leaver = #"{"type": "leaver", "person": {"externalId": "a"}}"#
+        let body = #"{"events": [{"type": "ping"}, {"type": "fired"}, 7, \#(leaver)]}"#
+        let reading = try mapping.read(Array(body.utf8))
+        #expect(reading.events.map(\.ordinal) == [0, 3])
+        #expect(reading.refusals.map(\.pointer) == ["/events/1/type", "/events/2"])
+    }
+
     @Test func `a file can choose attributes by pointer`() throws {
         let mapping = try Mapping(
             yaml: """
                 name: sample
-                confirmed: false
                 events: [/data]
                 kind: {pointer: /event}
                 kinds: {hired: joiner}
@@ -151,7 +161,7 @@ import Transparency
             file: "sample.yaml"
         )
         let body = #"{"data": {"event": "hired", "employee": {"id": "7", "contact": {"login": "ada"}, "salary": 1}}}"#
-        let person = try #require(try mapping.events(in: Array(body.utf8)).first?.person)
+        let person = try #require(try mapping.read(Array(body.utf8)).events.first?.event.person)
         #expect(person.attributes == ["externalId": "7", "userName": "ada"])
     }
 }
