@@ -101,7 +101,7 @@ private struct Renaming: Change {
             #expect(rows.count == 5)
             for row in rows {
                 let leaf = try row.decode("leaf", as: [UInt8].self)
-                #expect(MerkleHash.leaf(leaf) == (try row.decode("leaf_hash", as: [UInt8].self)))
+                #expect(MerkleHash.leaf(leaf).bytes == (try row.decode("leaf_hash", as: [UInt8].self)))
                 #expect(try JSON.parse(leaf).canonical() == leaf)
             }
         }

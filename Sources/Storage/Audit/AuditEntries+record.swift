@@ -35,7 +35,7 @@ extension OrganizationTransaction {
         """
         INSERT INTO audit_pending (organization_id, entry_id, recorded_at, leaf_hash)
         SELECT \(organization), e.id, \(startedAt), e.leaf_hash
-        FROM unnest(\(entries.map(\.id)), \(entries.map { MerkleHash.leaf($0.leaf) })) AS e(id, leaf_hash)
+        FROM unnest(\(entries.map(\.id)), \(entries.map { MerkleHash.leaf($0.leaf).bytes })) AS e(id, leaf_hash)
         """
     }
 

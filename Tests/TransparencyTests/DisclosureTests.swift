@@ -1,38 +1,7 @@
 import Testing
 import Transparency
 
-@Suite struct ProofTests {
-    @Test func `the published leaves, nodes and roots come out`() throws {
-        var leaves: [[UInt8]] = []
-        var checked = 0
-        for row in try Vectors.lines("rfc6962/tree.txt") {
-            checked += 1
-            switch row[0] {
-            case "empty":
-                #expect(MerkleHash.empty == Vectors.hex(row[1]))
-            case "leaf":
-                #expect(MerkleHash.leaf(Vectors.hex(row[1])) == Vectors.hex(row[2]))
-                leaves.append(MerkleHash.leaf(Vectors.hex(row[1])))
-            case "node":
-                #expect(MerkleHash.node(Vectors.hex(row[1]), Vectors.hex(row[2])) == Vectors.hex(row[3]))
-            case "root":
-                #expect(root(leaves[..<(try #require(Int(row[1])))]) == Vectors.hex(row[2]))
-            default:
-                Issue.record("unknown row \(row)")
-            }
-        }
-        #expect(checked == 19)
-    }
-
-    /// RFC 6962 section 2.1: split at the largest power of two below the count.
-    private func root(_ leaves: ArraySlice<[UInt8]>) -> [UInt8] {
-        guard leaves.count > 1 else { return leaves.first ?? MerkleHash.empty }
-        var split = 1
-        while split * 2 < leaves.count { split *= 2 }
-        let middle = leaves.startIndex + split
-        return MerkleHash.node(root(leaves[..<middle]), root(leaves[middle...]))
-    }
-
+@Suite struct DisclosureTests {
     @Test func `the published disclosure has the published digest`() throws {
         let rows = try Vectors.lines("rfc9901/disclosure.txt")
         let disclosure = try Disclosure(encoded: rows[0][0])
