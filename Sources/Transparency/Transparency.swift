@@ -1,8 +1,11 @@
 // Transparency: what a stranger needs to check us, without trusting us or our database.
 //
-// Owns: the strict JSON value and its reader (`JSON.parse`), its writers (`JSON.text`, `JSON.canonical`), the hashes of
-// a Merkle tree (`MerkleHash`), salted disclosures of personal values (`Disclosure`), strict base64 (`Base64`).
+// Owns: the strict JSON value and its reader (`JSON.parse`), its writers (`JSON.text`, `JSON.canonical`), strict base64
+// (`Base64`), salted disclosures of personal values (`Disclosure`); the Merkle tree of a log over tiles (`TileTree`,
+// `TilePlan`, `EntryBundle`, `LogFile`) with its proofs (`InclusionProof`, `ConsistencyProof`); signed notes and what is
+// made of them (`SignedCheckpoint`, `LogPolicy`, `LogProof`).
 // Everything here is pure: bytes in, values out; no clock, no files, no network. The server and the offline verifier
 // share it, so it imports nothing of ours.
 //
-// Lives elsewhere: what an audit entry says (Domain), sequencing and signing of the log (AuditLog), SQL (Storage).
+// Lives elsewhere: what an audit entry says (Domain), keeping and publishing the log (AuditLog), SQL (Storage), reading
+// an exported log from a directory (rollcall-verify).

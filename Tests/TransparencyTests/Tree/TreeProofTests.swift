@@ -165,7 +165,9 @@ import Transparency
                 if oldRoot != root {
                     #expect(throws: TreeError.self) { try good.verify(oldRoot: root, root: oldRoot) }
                 }
-                for (wrong, to) in [(0, size), (-1, size), (size + 1, size), (old, old - 1), (old + 1, size), (old - 1, size)] {
+                for (wrong, to) in [
+                    (0, size), (-1, size), (size + 1, size), (old, old - 1), (old + 1, size), (old - 1, size),
+                ] {
                     #expect(throws: TreeError.self) {
                         try ConsistencyProof(oldSize: wrong, size: to, hashes: good.hashes)
                             .verify(oldRoot: oldRoot, root: root)

@@ -19,7 +19,9 @@ import Transparency
             case "node":
                 // The published one is over texts of four bytes, and ours only ever over hashes.
                 #expect(MerkleHash(Vectors.hex(row[1])) == nil)
-                #expect(Array(SHA256.hash(data: [1] + Vectors.hex(row[1]) + Vectors.hex(row[2]))) == Vectors.hex(row[3]))
+                #expect(
+                    Array(SHA256.hash(data: [1] + Vectors.hex(row[1]) + Vectors.hex(row[2]))) == Vectors.hex(row[3])
+                )
             case "root":
                 #expect(try tree.append(leaves[tree.size]).isEmpty)
                 #expect(tree.size == Int(row[1]))
@@ -57,9 +59,11 @@ import Transparency
         let leaf = MerkleHash.leaf([1])
         for _ in 0..<70_000 { for tile in try tree.append(leaf) { full[tile.coordinate.level] += 1 } }
         #expect(full == [273, 1, 0])
-        #expect(tree.partialTiles.map { LogFile.tile($0.coordinate).path } == [
-            "tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1",
-        ])
+        #expect(
+            tree.partialTiles.map { LogFile.tile($0.coordinate).path } == [
+                "tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1",
+            ]
+        )
         #expect(TileCoordinate.edge(ofSize: 256).map { LogFile.tile($0).path } == ["tile/1/000.p/1"])
         #expect(TileCoordinate.edge(ofSize: 0).isEmpty)
     }
