@@ -184,7 +184,7 @@ extension Vectors {
         let sound = try Signers.note("a\nb\n", by: [Signers.key("k"), Signers.key("w", .cosignature)]).bytes
         let keys = [try Signers.key("k").verifier, try Signers.key("w", .cosignature).verifier]
         var random = SeededGenerator(seed: 5)
-        for _ in 0..<3000 {
+        for _ in 0..<800 {
             var bytes = sound
             let place = Int.random(in: bytes.indices, using: &random)
             switch Int.random(in: 0..<3, using: &random) {
