@@ -91,7 +91,8 @@ package struct Server: Sendable {
             acceptances: acceptances,
             tallies: tallies,
             signal: signal,
-            profiles: try SigningProfile.embedded()
+            profiles: try SigningProfile.embedded(),
+            publicURL: settings.publicURL
         ).mount(on: router)
         try OAuthDoor(
             store: store,

@@ -24,6 +24,7 @@ package struct WebhooksDoor: Sendable {
     private let tallies: RefusalTallies
     private let signal: WorkSignal
     private let profiles: [String: SigningProfile]
+    private let publicURL: String
 
     /// Bytes of one delivery's body at most.
     package static let mostBodyBytes = 1024 * 1024
@@ -31,19 +32,22 @@ package struct WebhooksDoor: Sendable {
     package static let retryAfterSeconds = 5
 
     /// Deliveries of one organization share commits through `acceptances`; `signal` wakes the engine once one is committed.
-    /// A source whose profile is not among `profiles` is answered as a fault of ours.
+    /// A source whose profile is not among `profiles` is answered as a fault of ours. `publicURL` is how senders see this
+    /// service, since some sign the URL that they posted to; without a slash at its end.
     package init(
         store: Store,
         acceptances: GroupCommit<DeliveryAcceptance>,
         tallies: RefusalTallies,
         signal: WorkSignal,
-        profiles: [String: SigningProfile]
+        profiles: [String: SigningProfile],
+        publicURL: String
     ) {
         self.store = store
         self.acceptances = acceptances
         self.tallies = tallies
         self.signal = signal
         self.profiles = profiles
+        self.publicURL = publicURL
         hooks = HookCache(store: store, profiles: profiles)
     }
 
@@ -75,13 +79,17 @@ package struct WebhooksDoor: Sendable {
             count("unknown", "unknown-source")
             throw EdgeError.notFound
         }
-        try refuseUnlessJSON(request, hook)
+        try refuseUnlessAccepted(request, hook)
         guard hook.isActive else { throw EdgeError.unavailable(retryAfterSeconds: 300) }
         let headers = request.headers.map { (name: $0.name.canonicalName, value: $0.value) }
-        let verdict = SignatureVerifier.verify(
+        let verdict = await SignatureVerifier.verify(
             profile: hook.profile,
-            headers: headers,
-            body: body,
+            request: HookRequest(
+                method: request.method.rawValue,
+                url: publicURL + (request.head.path ?? ""),
+                headers: headers,
+                body: body
+            ),
             receivedAt: receivedAt,
             keys: hook.keys
         )
@@ -96,13 +104,12 @@ package struct WebhooksDoor: Sendable {
         }
     }
 
-    /// A form or a page is not a delivery, whoever signed it.
-    private func refuseUnlessJSON(_ request: Request, _ hook: CachedHook) throws {
-        let type = request.headers[.contentType]?.lowercased().prefix { $0 != ";" }
-        guard let type, type == "application/json" || type.hasSuffix("+json") else {
+    /// A page is not a delivery, whoever signed it, nor is anything else that the sender does not send.
+    private func refuseUnlessAccepted(_ request: Request, _ hook: CachedHook) throws {
+        guard let type = request.headers[.contentType], hook.profile.accepts(contentType: type) else {
             tallies.count("content-type", of: .source(hook.source), in: hook.organization)
             count(hook.slug.description, "content-type")
-            throw EdgeError.unsupportedMediaType(accepted: "application/json")
+            throw EdgeError.unsupportedMediaType(accepted: hook.profile.contentTypes.joined(separator: ", "))
         }
     }
 

@@ -38,7 +38,8 @@ struct TestHooks: Sendable {
                 acceptances: acceptances,
                 tallies: tallies,
                 signal: WorkSignal(),
-                profiles: try SigningProfile.embedded()
+                profiles: try SigningProfile.embedded(),
+                publicURL: "http://localhost"
             ).mount(on: router)
             router.closeMethods()
             let proxies = ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1"))

@@ -66,6 +66,35 @@ struct ProfileFields {
         try required(name).text().lowercased()
     }
 
+    /// Whether nobody took that member yet and it is there.
+    func has(_ name: String) -> Bool { rest[name] != nil }
+
+    /// An RFC 6901 pointer that is not the whole body.
+    mutating func pointer(_ name: String) throws(SigningProfileError) -> String {
+        try required(name).pointer()
+    }
+
+    /// A number in that range, or one of the words.
+    mutating func bound(
+        _ name: String,
+        in range: ClosedRange<Int>,
+        words: [String]
+    ) throws(SigningProfileError) -> Bound {
+        let element = try required(name)
+        if let word = words.first(where: { $0 == element.node.scalar?.string }) { return .word(word) }
+        guard let number = element.node.int, range.contains(number) else {
+            let known = words.joined(separator: ", ")
+            throw error(name, "is neither \(known) nor a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return .number(Int64(number))
+    }
+
+    /// What `bound` read.
+    enum Bound {
+        case number(Int64)
+        case word(String)
+    }
+
     func onlyHeader() throws(SigningProfileError) -> String {
         var fields = self
         let header = try fields.header("header")
@@ -79,12 +108,7 @@ struct ProfileFields {
     }
 
     mutating func number(_ name: String, in range: ClosedRange<Int>) throws(SigningProfileError) -> Int {
-        guard let number = try optionalNumber(name, in: range) else { throw error(name, "is missing") }
-        return number
-    }
-
-    mutating func optionalNumber(_ name: String, in range: ClosedRange<Int>) throws(SigningProfileError) -> Int? {
-        guard let element = optional(name) else { return nil }
+        let element = try required(name)
         guard let number = element.node.int, range.contains(number) else {
             throw error(name, "is not a number from \(range.lowerBound) to \(range.upperBound)")
         }
@@ -136,6 +160,26 @@ struct ProfileElement {
     /// Text that is not empty.
     func text() throws(SigningProfileError) -> String {
         guard let text = node.scalar?.string, !text.isEmpty else { throw error("is not a text") }
+        return text
+    }
+
+    /// The same in lower case.
+    func lowercasedText() throws(SigningProfileError) -> String { try text().lowercased() }
+
+    /// A list of texts that is not empty, in lower case.
+    func texts() throws(SigningProfileError) -> [String] {
+        guard let nodes = node.sequence, !nodes.isEmpty else { throw error("is neither a text nor a list of texts") }
+        var texts: [String] = []
+        for (place, node) in nodes.enumerated() {
+            texts.append(try ProfileElement(node: node, file: file, path: path + "[\(place)]").lowercasedText())
+        }
+        return texts
+    }
+
+    /// An RFC 6901 pointer that is not the whole body.
+    func pointer() throws(SigningProfileError) -> String {
+        let text = try text()
+        guard text.hasPrefix("/") else { throw error("is not a pointer such as /type") }
         return text
     }
 

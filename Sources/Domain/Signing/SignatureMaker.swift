@@ -1,68 +1,57 @@
-/// Makes what `SignatureVerifier` judges: the headers of a delivery, for `rollcall sign` and `rollcall trigger`.
+import Transparency
+
+/// Makes what `SignatureVerifier` judges: deliveries as a sender would send them, for `rollcall sign`, `rollcall trigger`
+/// and tests.
 package enum SignatureMaker {
-    /// The headers to send with the body, signed by every key that can sign, in the keys' order. `headers` are those
-    /// that the profile signs besides. Refuses an id that the profile's receivers would refuse.
+    /// A delivery that is ready to be sent.
+    package struct Delivery: Sendable {
+        /// To be sent with the body, besides those that were handed in.
+        package let headers: [(name: String, value: String)]
+        /// As it has to be sent: of some senders the proof stands in it.
+        package let body: [UInt8]
+    }
+
+    /// The request's body and the headers to add to it, proved by every key that can, in the keys' order, or by the
+    /// first where there is room for one. `request` carries what the profile signs besides: method, URL, other headers.
+    /// `id` goes where the profile has an id of its own; refuses one that the profile's receivers would refuse.
+    package static func sign(
+        profile: SigningProfile,
+        id: String?,
+        at instant: Timestamp,
+        request: HookRequest,
+        keys: [SigningKey]
+    ) throws(SignatureMakerError) -> Delivery {
+        switch profile.proof {
+        case .signature(let rule):
+            var maker = DetachedSignatureMaker(rule: rule, id: id, instant: instant, request: request)
+            return try maker.make(keys)
+        case .credential(let rule):
+            for key in keys {
+                guard case .token(let secret) = key.material, let value = rule.kind.written(secret).first else {
+                    continue
+                }
+                guard keys.count == 1 else { throw .tooManyKeys }
+                return Delivery(headers: [(rule.header, value)], body: request.body)
+            }
+            throw .noKeyThatSigns
+        case .messageSignature(let rule):
+            return try rule.sign(request, nonce: id, at: instant, keys)
+        case .securityEvent(let rule):
+            return try rule.sign(request.body, id: id, at: instant, keys)
+        }
+    }
+
+    /// As above, for a profile that signs nothing of the request but its body and `headers`.
     package static func sign(
         profile: SigningProfile,
         id: String?,
         at instant: Timestamp,
         body: [UInt8],
-        method: String = "POST",
         headers: [(name: String, value: String)] = [],
         keys: [SigningKey]
     ) throws(SignatureMakerError) -> [(name: String, value: String)] {
-        var made: [(name: String, value: String)] = []
-        if let name = profile.idHeader {
-            guard let id, id.utf8.count <= SignedMessage.longestValue, SignedMessage.isID(id) else {
-                throw .idUnusable
-            }
-            made.append((name, id))
-        }
-        var values: [String] = []
-        let timestamp = profile.timestamp?.text(instant) ?? ""
-        switch profile.timestamp?.place {
-        case .header(let name): made.append((name, timestamp))
-        case .pair(let name): values.append("\(name)=\(timestamp)")
-        case nil: break
-        }
-        let signed: [UInt8]
-        do throws(MessageRefusal) {
-            signed = try SignedMessage.signedBytes(
-                profile,
-                id ?? "",
-                timestamp,
-                headers: headers,
-                body: body,
-                method: method
-            )
-        } catch {
-            throw .signedHeaderMissing
-        }
-        let count = values.count
-        for key in keys {
-            for scheme in profile.schemes {
-                let signature: [UInt8]?
-                do { signature = try key.sign(signed, with: scheme.algorithm) } catch { throw .signingFailed }
-                guard let signature else { continue }
-                values.append(profile.grammar.item(tag: scheme.tag, text: scheme.encode(signature)))
-            }
-        }
-        let isSingle = profile.grammar != .list && profile.grammar != .pairs
-        guard values.count > count else { throw .noKeyThatSigns }
-        guard !isSingle || values.count == 1 else { throw .tooManyKeys }
-        made.append((profile.signatureHeader, values.joined(separator: profile.grammar == .list ? " " : ",")))
-        return made
-    }
-}
-
-extension SigningProfile.Grammar {
-    fileprivate func item(tag: String, text: String) -> String {
-        switch self {
-        case .raw: text
-        case .prefixed(let prefix): prefix + text
-        case .list: tag + "," + text
-        case .pairs: tag + "=" + text
-        }
+        let request = HookRequest(url: "", headers: headers, body: body)
+        return try sign(profile: profile, id: id, at: instant, request: request, keys: keys).headers
     }
 }
 
@@ -70,12 +59,21 @@ extension SigningProfile.Grammar {
 package enum SignatureMakerError: Error, Hashable, Sendable {
     /// None was given, or receivers would refuse it.
     case idUnusable
-    /// A header that the profile signs was not given once.
+    /// A header that the profile signs was not given once, or the URL is not absolute.
     case signedHeaderMissing
+    /// The body is no JSON object in which the proof could stand.
+    case bodyUnusable
     /// No key is of a kind that the profile signs with; public keys cannot sign.
     case noKeyThatSigns
-    /// The profile's header has room for one signature.
+    /// The profile has room for one signature.
     case tooManyKeys
     /// The library refused; no known input leads here.
     case signingFailed
+}
+
+extension SigningKey {
+    /// Nil when the key cannot sign so.
+    func trySign(_ bytes: [UInt8], with algorithm: SigningProfile.Algorithm) throws(SignatureMakerError) -> [UInt8]? {
+        do { return try sign(bytes, with: algorithm) } catch { throw .signingFailed }
+    }
 }

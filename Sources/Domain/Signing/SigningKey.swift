@@ -1,6 +1,6 @@
 import Crypto
+import CryptoExtras
 import Foundation
-import Transparency
 
 /// A key that deliveries of one source are verified with, or made with. Printing it, also by reflection, shows no key.
 package struct SigningKey: Sendable {
@@ -13,21 +13,29 @@ package struct SigningKey: Sendable {
     /// Until when it counts, exclusive.
     package let notAfter: Timestamp?
     let material: Material
+    /// The algorithm that the key's own text fixes, where it fixes one.
+    let fixedAlgorithm: SigningProfile.TokenAlgorithm?
+    /// The name that the key's own text gives it (`kid`).
+    let ownName: String?
 
     /// What it can be used for: one kind of key never serves another kind's algorithm.
     enum Material: Sendable {
         case symmetric(SymmetricKey)
+        case token(String)
         case publicKey(Curve25519.Signing.PublicKey)
         case privateKey(Curve25519.Signing.PrivateKey)
+        case p256(P256.Signing.PublicKey, P256.Signing.PrivateKey?)
+        case p384(P384.Signing.PublicKey, P384.Signing.PrivateKey?)
+        case rsa(_RSA.Signing.PublicKey, _RSA.Signing.PrivateKey?)
     }
 
     /// A symmetric key of less than 128 bits could be found by trying.
     static let shortestRandomKey = 16
-    /// No key is longer, in characters.
-    static let longestSecret = 1_024
+    /// No key is longer, in characters: an RSA private key of 4,096 bits takes some 3,300.
+    static let longestSecret = 4_096
 
     /// Reads a secret in one of the forms that the profile allows. Refuses an empty one always. The first form that
-    /// fits decides: the prefixed ones by their prefix, then the others in the profile's order.
+    /// fits decides: those that a beginning tells by that, then the others in the profile's order.
     package init(
         secret: String,
         forms: [SigningProfile.SecretForm],
@@ -39,11 +47,12 @@ package struct SigningKey: Sendable {
         guard !secret.isEmpty else { throw .empty }
         guard secret.utf8.count <= Self.longestSecret else { throw .tooLong }
         if let notBefore, let notAfter, notAfter <= notBefore { throw .windowIsEmpty }
-        let prefixed = forms.first { $0.prefix.map(secret.hasPrefix) ?? false }
-        guard let form = prefixed ?? forms.first(where: { $0.prefix == nil }) else {
-            throw .unknownForm(expected: forms.compactMap(\.prefix))
+        let begun = forms.first { $0.beginning.map(secret.hasPrefix) ?? false }
+        guard let form = begun ?? forms.first(where: { $0.beginning == nil }) else {
+            throw .unknownForm(expected: forms.compactMap(\.beginning))
         }
-        material = try Self.material(secret, as: form)
+        let read = try KeyReader.read(secret, as: form)
+        (material, fixedAlgorithm, ownName) = (read.material, read.algorithm, read.name)
         (self.id, self.label, self.notBefore, self.notAfter) = (id, label, notBefore, notAfter)
     }
 
@@ -52,50 +61,8 @@ package struct SigningKey: Sendable {
         (notBefore.map { $0 <= instant } ?? true) && (notAfter.map { instant < $0 } ?? true)
     }
 
-    private static func material(
-        _ secret: String,
-        as form: SigningProfile.SecretForm
-    ) throws(SigningKeyError) -> Material {
-        let text = String(secret.dropFirst(form.prefix?.count ?? 0))
-        switch form {
-        case .utf8:
-            return .symmetric(SymmetricKey(data: Array(text.utf8)))
-        case .base64, .whsec:
-            let bytes = try decoded(text)
-            guard bytes.count >= shortestRandomKey else { throw .tooShort(bytes: shortestRandomKey) }
-            return .symmetric(SymmetricKey(data: bytes))
-        case .whpk:
-            let bytes = try decoded(text)
-            do {
-                return .publicKey(try Curve25519.Signing.PublicKey(rawRepresentation: bytes))
-            } catch {
-                throw .wrongLength(expected: "32 bytes")
-            }
-        case .whsk:
-            return .privateKey(try privateKey(try decoded(text)))
-        }
-    }
-
-    private static func privateKey(_ bytes: [UInt8]) throws(SigningKeyError) -> Curve25519.Signing.PrivateKey {
-        let expected = "32 bytes of seed, or 64 with the public key behind them"
-        guard bytes.count == 32 || bytes.count == 64 else { throw .wrongLength(expected: expected) }
-        let key: Curve25519.Signing.PrivateKey
-        do {
-            key = try Curve25519.Signing.PrivateKey(rawRepresentation: bytes.prefix(32))
-        } catch {
-            throw .wrongLength(expected: expected)
-        }
-        guard bytes.count == 32 || Array(key.publicKey.rawRepresentation) == Array(bytes.suffix(32)) else {
-            throw .publicKeyDiffers
-        }
-        return key
-    }
-
-    private static func decoded(_ text: String) throws(SigningKeyError) -> [UInt8] {
-        guard !text.isEmpty else { throw .empty }
-        guard let bytes = Base64.standard.decode(text) else { throw .notBase64 }
-        return bytes
-    }
+    /// What senders call it: its own name before the one that people gave it.
+    var name: String? { ownName ?? label }
 }
 
 extension SigningKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
@@ -104,13 +71,79 @@ extension SigningKey: CustomStringConvertible, CustomDebugStringConvertible, Cus
     package var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
+// MARK: Using it
+
+extension SigningKey {
+    /// Nil when the key is of another kind than the algorithm.
+    func verifies(_ signature: [UInt8], over bytes: [UInt8], _ algorithm: SigningProfile.Algorithm) -> Bool? {
+        switch (algorithm, material) {
+        case (.hmacSHA256, .symmetric(let key)):
+            return HMAC<SHA256>.isValidAuthenticationCode(signature, authenticating: bytes, using: key)
+        case (.hmacSHA512, .symmetric(let key)):
+            return HMAC<SHA512>.isValidAuthenticationCode(signature, authenticating: bytes, using: key)
+        case (.ed25519, .publicKey(let key)):
+            return key.isValidSignature(signature, for: bytes)
+        case (.ed25519, .privateKey(let key)):
+            return key.publicKey.isValidSignature(signature, for: bytes)
+        case (.ecdsaP256, .p256(let key, _)):
+            // A signature of another length is none.
+            guard let signature = try? P256.Signing.ECDSASignature(rawRepresentation: signature) else { return false }
+            return key.isValidSignature(signature, for: bytes)
+        case (.ecdsaP384, .p384(let key, _)):
+            // As above.
+            guard let signature = try? P384.Signing.ECDSASignature(rawRepresentation: signature) else { return false }
+            return key.isValidSignature(signature, for: bytes)
+        case (.rsaPSS, .rsa(let key, _)):
+            let signature = _RSA.Signing.RSASignature(rawRepresentation: signature)
+            return key.isValidSignature(signature, for: SHA512.hash(data: bytes), padding: .PSS)
+        default:
+            return nil
+        }
+    }
+
+    /// Nil when the key is of another kind than the algorithm, or can only verify.
+    func sign(_ bytes: [UInt8], with algorithm: SigningProfile.Algorithm) throws -> [UInt8]? {
+        switch (algorithm, material) {
+        case (.hmacSHA256, .symmetric(let key)):
+            Array(HMAC<SHA256>.authenticationCode(for: bytes, using: key))
+        case (.hmacSHA512, .symmetric(let key)):
+            Array(HMAC<SHA512>.authenticationCode(for: bytes, using: key))
+        case (.ed25519, .privateKey(let key)):
+            Array(try key.signature(for: bytes))
+        case (.ecdsaP256, .p256(_, let key?)):
+            Array(try key.signature(for: bytes).rawRepresentation)
+        case (.ecdsaP384, .p384(_, let key?)):
+            Array(try key.signature(for: bytes).rawRepresentation)
+        case (.rsaPSS, .rsa(_, let key?)):
+            Array(try key.signature(for: SHA512.hash(data: bytes), padding: .PSS).rawRepresentation)
+        default:
+            nil
+        }
+    }
+
+    /// The one algorithm of RFC 7518 that this key serves, whatever a token says.
+    var tokenAlgorithm: SigningProfile.TokenAlgorithm? {
+        switch material {
+        case .token: nil
+        case .symmetric: .hs256
+        case .publicKey, .privateKey: .edDSA
+        case .p256: .es256
+        case .p384: .es384
+        case .rsa: fixedAlgorithm ?? .rs256
+        }
+    }
+}
+
 extension SigningProfile.SecretForm {
-    fileprivate var prefix: String? {
+    /// The characters that tell the form; nil for one that any text may be.
+    var beginning: String? {
         switch self {
         case .whsec: "whsec_"
         case .whpk: "whpk_"
         case .whsk: "whsk_"
-        case .utf8, .base64: nil
+        case .jwk: "{"
+        case .pem: "-----BEGIN "
+        case .utf8, .base64, .ed25519, .token: nil
         }
     }
 }
@@ -125,6 +158,8 @@ package enum SigningKeyError: Error, Hashable, Sendable {
     case wrongLength(expected: String)
     case publicKeyDiffers
     case windowIsEmpty
+    case notPEM
+    case notJWK(member: String)
 }
 
 extension SigningKeyError: CustomStringConvertible {
@@ -138,6 +173,9 @@ extension SigningKeyError: CustomStringConvertible {
         case .wrongLength(let expected): "the key does not have \(expected)"
         case .publicKeyDiffers: "the public half does not belong to the private one"
         case .windowIsEmpty: "not_after does not lie behind not_before"
+        case .notPEM: "the key is not PEM of Ed25519, P-256, P-384 or RSA of 2,048 bits or more"
+        case .notJWK(let member):
+            member.isEmpty ? "the key is not a JSON Web Key" : "the JSON Web Key's \(member) does not fit"
         }
     }
 }

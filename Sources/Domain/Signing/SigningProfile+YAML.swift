@@ -5,126 +5,169 @@ extension SigningProfile {
     package init(yaml: String, file: String) throws(SigningProfileError) {
         var fields = try ProfileFields(yaml: yaml, file: file)
         name = try fields.text("name")
-        title = try fields.text("title")
-        isConfirmed = try fields.flag("confirmed")
         guard file == name + ".yaml" else { throw fields.error("name", "is not the file's name") }
-
-        var signature = try fields.fields("signature")
-        signatureHeader = try signature.header("header")
-        grammar = try Grammar(&signature)
-        schemes = try signature.list("schemes") { element throws(SigningProfileError) in
-            try Scheme(try element.fields())
-        }
-        let needsTags = grammar == .list || grammar == .pairs
-        guard !schemes.isEmpty, needsTags || schemes.count == 1, schemes.allSatisfy({ $0.tag.isEmpty != needsTags }),
-            Set(schemes.map(\.tag)).count == schemes.count
-        else { throw signature.error("schemes", "needs one scheme, or several of different tags in a list or pairs") }
-        try signature.end()
-
-        idHeader = try fields.optionalFields("id").map { id throws(SigningProfileError) in try id.onlyHeader() }
-        timestamp = try fields.optionalFields("timestamp").map { rule throws(SigningProfileError) in
-            try TimestampRule(rule)
-        }
-        signed = try fields.list("signed") { element throws(SigningProfileError) in try Part(element) }
+        title = try fields.text("title")
+        unconfirmed = try fields.list("unconfirmed") { element throws(SigningProfileError) in try element.text() }
+        let body: BodyWord = try fields.word("body")
+        provesBody = body == .proved
+        proof = try Proof(&fields)
         deduplication = try fields.word("deduplication")
+        equalDeliveries = try fields.word("equal_deliveries")
         secretForms = try fields.list("secrets") { element throws(SigningProfileError) in try element.word() }
+        contentTypes = try fields.list("content_types") { element throws(SigningProfileError) in
+            try element.lowercasedText()
+        }
+        handshakes = try fields.list("handshakes") { element throws(SigningProfileError) in try Handshake(element) }
         response = try Response(try fields.fields("response"))
-        handshake = try fields.word("handshake")
         credentialHeaders = Set(
-            try fields.list("credentials") { element throws(SigningProfileError) in try element.text().lowercased() }
+            try fields.list("credentials") { element throws(SigningProfileError) in try element.lowercasedText() }
         )
         try fields.end()
         try checkTogether(fields)
     }
 
+    private enum BodyWord: String, CaseIterable {
+        case proved
+        case unproved
+    }
+
     /// What no single field can say of itself.
     private func checkTogether(_ fields: ProfileFields) throws(SigningProfileError) {
-        guard signed.contains(.body) else {
-            throw fields.error("signed", "leaves out the body: such a signature proves nothing of what is said")
+        guard provesBody == proof.coversBody else {
+            throw fields.error("body", provesBody ? "is not covered by the proof" : "is covered by the proof")
         }
-        guard signed.filter({ $0 == .body }).count == 1 else {
-            throw fields.error("signed", "names the body twice")
+        guard !contentTypes.isEmpty else { throw fields.error("content_types", "is empty") }
+        guard !secretForms.isEmpty else { throw fields.error("secrets", "is empty") }
+        guard secretForms.filter({ $0.beginning == nil }).count <= 1 else {
+            throw fields.error("secrets", "holds two forms that any text may be")
         }
-        guard !signed.contains(.id) || idHeader != nil else {
-            throw fields.error("signed", "names an id that is not there")
+        let sharesText: Bool
+        if case .credential(let rule) = proof {
+            sharesText = true
+            guard credentialHeaders.contains(rule.header) else {
+                throw fields.error("credentials", "leaves out the header that carries the secret")
+            }
+        } else {
+            sharesText = false
         }
-        guard signed.contains(.timestamp) == (timestamp != nil) else {
-            throw fields.error("timestamp", "has to be signed, or the field left out")
+        guard secretForms.allSatisfy({ ($0 == .token) == sharesText }) else {
+            throw fields.error("secrets", sharesText ? "must be token alone" : "holds token, which signs nothing")
         }
-        guard deduplication != .id || signed.contains(.id) else {
+        if deduplication == .id, !proof.provesID {
             throw fields.error("deduplication", "is by an id that is not signed, which anybody could change")
         }
-        if case .pair = timestamp?.place, grammar != .pairs {
-            throw fields.error("timestamp.pair", "needs a signature header written as pairs")
-        }
-        guard !secretForms.isEmpty else { throw fields.error("secrets", "is empty") }
-    }
-}
-
-extension SigningProfile.Grammar {
-    fileprivate init(_ signature: inout ProfileFields) throws(SigningProfileError) {
-        enum Word: String, CaseIterable {
-            case raw
-            case prefixed
-            case list
-            case pairs
-        }
-        let word: Word = try signature.word("grammar")
-        switch word {
-        case .raw: self = .raw
-        case .list: self = .list
-        case .pairs: self = .pairs
-        case .prefixed: self = .prefixed(try signature.text("prefix"))
+        if case .securityEvent = proof, deduplication != .id {
+            throw fields.error("deduplication", "must be by id: every token is another")
         }
     }
 }
 
-extension SigningProfile.Scheme {
+extension SigningProfile.Proof {
+    /// Exactly one kind.
+    fileprivate init(_ fields: inout ProfileFields) throws(SigningProfileError) {
+        let kinds = ["signature", "credential", "message_signature", "security_event"]
+        let named = kinds.filter(fields.has)
+        guard named.count == 1 else {
+            throw fields.error(named.last ?? "signature", named.isEmpty ? "is missing" : "is a second kind of proof")
+        }
+        if var signature = try fields.optionalFields("signature") {
+            self = .signature(try SigningProfile.SignatureRule(&signature, beside: &fields))
+        } else if var credential = try fields.optionalFields("credential") {
+            self = .credential(
+                SigningProfile.CredentialRule(
+                    header: try credential.header("header"),
+                    kind: try credential.word("kind")
+                )
+            )
+            try credential.end()
+        } else if let message = try fields.optionalFields("message_signature") {
+            self = .messageSignature(try SigningProfile.MessageSignatureRule(message))
+        } else {
+            self = .securityEvent(try SigningProfile.SecurityEventRule(try fields.fields("security_event")))
+        }
+    }
+
+    /// Whether nobody could put another body under the proof.
+    fileprivate var coversBody: Bool {
+        switch self {
+        case .signature(let rule): rule.schemes.allSatisfy { $0.signed.contains(.body) }
+        case .credential: false
+        case .messageSignature(let rule): rule.components.contains([ContentDigest.header])
+        case .securityEvent: true
+        }
+    }
+
+    /// Whether there is an id that the proof covers, with the first scheme at least.
+    fileprivate var provesID: Bool {
+        switch self {
+        case .signature(let rule): rule.schemes.first.map(rule.provesID) ?? false
+        case .credential: false
+        case .messageSignature, .securityEvent: true
+        }
+    }
+}
+
+extension SigningProfile.MessageSignatureRule {
     fileprivate init(_ fields: ProfileFields) throws(SigningProfileError) {
         var fields = fields
-        tag = try fields.optionalText("tag") ?? ""
-        algorithm = try fields.word("algorithm")
-        encoding = try fields.word("encoding")
+        components = try fields.list("components") { element throws(SigningProfileError) in
+            element.isText ? [try element.lowercasedText()] : try element.texts()
+        }
+        algorithms = try fields.list("algorithms") { element throws(SigningProfileError) in try element.word() }
+        guard !algorithms.isEmpty, !algorithms.contains(.hmacSHA512) else {
+            throw fields.error("algorithms", "is empty, or names one that RFC 9421 does not have")
+        }
+        window = try SigningProfile.Window(&fields)
         try fields.end()
     }
 }
 
-extension SigningProfile.Part {
-    fileprivate init(_ element: ProfileElement) throws(SigningProfileError) {
-        guard element.isText else {
-            var fields = try element.fields()
-            if let literal = try fields.optionalText("literal") {
-                self = .literal(literal)
-            } else {
-                self = .header(try fields.header("header"))
-            }
-            try fields.end()
-            return
-        }
-        switch try element.text() {
-        case "id": self = .id
-        case "timestamp": self = .timestamp
-        case "method": self = .method
-        case "body": self = .body
-        default: throw element.error("is neither id, timestamp, method, body, {literal: …} nor {header: …}")
-        }
+extension SigningProfile.SecurityEventRule {
+    fileprivate init(_ fields: ProfileFields) throws(SigningProfileError) {
+        var fields = fields
+        algorithms = try fields.list("algorithms") { element throws(SigningProfileError) in try element.word() }
+        guard !algorithms.isEmpty else { throw fields.error("algorithms", "is empty") }
+        window = try SigningProfile.Window(&fields)
+        issuer = try fields.optionalText("issuer")
+        audience = try fields.optionalText("audience")
+        try fields.end()
     }
 }
 
-extension SigningProfile.TimestampRule {
-    /// A day: nothing legitimate is later, and no arithmetic on it overflows.
-    private static let widestSeconds = 86_400
+extension Handshake {
+    fileprivate init(_ element: ProfileElement) throws(SigningProfileError) {
+        var fields = try element.fields()
+        if var echo = try fields.optionalFields("echo_get") {
+            self = .echoGet(header: try echo.header("header"), member: try echo.text("member"))
+            try echo.end()
+        } else if var echo = try fields.optionalFields("echo_post") {
+            self = .echoPost(
+                when: try Condition(try echo.fields("when")),
+                challenge: try echo.pointer("challenge")
+            )
+            try echo.end()
+        } else if var capture = try fields.optionalFields("capture_token") {
+            self = .captureToken(pointer: try capture.pointer("field"))
+            try capture.end()
+        } else {
+            var ping = try fields.fields("accept_ping")
+            let isText = ping.has("text") ? try ping.flag("text") : false
+            let when = try ping.optionalFields("when").map { when throws(SigningProfileError) in try Condition(when) }
+            guard isText != (when != nil) else {
+                throw ping.error("when", "or text: true has to be there, and one alone")
+            }
+            self = .acceptPing(text: isText, when: when)
+            try ping.end()
+        }
+        try fields.end()
+    }
+}
 
+extension Handshake.Condition {
     fileprivate init(_ fields: ProfileFields) throws(SigningProfileError) {
         var fields = fields
-        if let pair = try fields.optionalText("pair") {
-            place = .pair(pair)
-        } else {
-            place = .header(try fields.header("header"))
-        }
-        unit = try fields.word("unit")
-        pastSeconds = try fields.optionalNumber("past_seconds", in: 1...Self.widestSeconds).map(Int64.init)
-        futureSeconds = try fields.optionalNumber("future_seconds", in: 1...Self.widestSeconds).map(Int64.init)
+        pointer = try fields.pointer("field")
+        value = try fields.text("is")
         try fields.end()
     }
 }
@@ -134,6 +177,7 @@ extension SigningProfile.Response {
         var fields = fields
         success = try fields.number("success", in: 200...299)
         reject = try fields.number("reject", in: 400...499)
+        rejectForm = fields.has("reject_form") ? try fields.word("reject_form") : .problem
         acknowledgeWithinMilliseconds = try fields.number("acknowledge_within_milliseconds", in: 1...120_000)
         try fields.end()
     }

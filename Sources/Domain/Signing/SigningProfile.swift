@@ -7,107 +7,55 @@ package struct SigningProfile: Sendable, Hashable {
     package let name: String
     /// What people read.
     package let title: String
-    /// False while the facts were not checked against the sender itself.
-    package let isConfirmed: Bool
-    /// The header that carries the signatures, lower-cased.
-    package let signatureHeader: String
-    /// How that header is written.
-    package let grammar: Grammar
-    /// The kinds of signature that count. At least one; tags differ.
-    package let schemes: [Scheme]
-    /// What the signature is made over, in order. Always holds the body.
-    package let signed: [Part]
-    /// The header that carries the delivery's id, lower-cased; nil when the sender gives none.
-    package let idHeader: String?
-    /// Nil when the sender signs no time; then only deduplication stops a replay.
-    package let timestamp: TimestampRule?
+    /// Facts that were not confirmed with the sender itself, one short sentence each, for an admin to read.
+    package let unconfirmed: [String]
+    /// What makes a delivery this sender's.
+    package let proof: Proof
+    /// False where the proof does not cover the body: a token that is the same on every request, or a MAC over other
+    /// things. What such a body says is kept and held.
+    package let provesBody: Bool
     /// What makes two deliveries the same.
     package let deduplication: Deduplication
+    /// What two genuine deliveries mean that are equal where the sender signs no id.
+    package let equalDeliveries: EqualDeliveries
     /// The forms in which a key of this sender may be written.
     package let secretForms: [SecretForm]
+    /// Media types of a body, in lower case; `*+json` stands for every type that ends so.
+    package let contentTypes: [String]
+    /// What the sender sends besides events, before them or between them.
+    package let handshakes: [Handshake]
     /// What the sender expects to be answered.
     package let response: Response
-    /// What the sender asks before it sends.
-    package let handshake: Handshake
     /// Headers whose values may be kept as keyed digests only, lower-cased.
     package let credentialHeaders: Set<String>
 
-    /// How the signature header is written.
-    package enum Grammar: Hashable, Sendable {
-        /// The signature alone.
-        case raw
-        /// This text, then the signature: `sha256=…`.
-        case prefixed(String)
-        /// `tag,signature` separated by one space each.
-        case list
-        /// `name=value` separated by commas; a scheme's tag is the name.
-        case pairs
-    }
-
-    /// One kind of signature.
-    package struct Scheme: Hashable, Sendable {
-        /// What names it in a `list` or `pairs`; empty in the other grammars, which have one scheme.
-        package let tag: String
-        package let algorithm: Algorithm
-        package let encoding: Encoding
-    }
-
-    /// How a signature is made.
-    package enum Algorithm: String, CaseIterable, Sendable {
-        case hmacSHA256 = "hmac-sha256"
-        case hmacSHA512 = "hmac-sha512"
-        case ed25519
-    }
-
-    /// How a signature's bytes are written.
-    package enum Encoding: String, CaseIterable, Sendable {
-        /// Either case.
-        case hex
-        case base64
-        /// Without padding.
-        case base64url
-    }
-
-    /// A piece of the signed bytes.
-    package enum Part: Hashable, Sendable {
-        case literal(String)
-        case id
-        case timestamp
-        case method
-        case body
-        /// The value of another header, which then must be there once.
-        case header(String)
-    }
-
-    /// Where the signed time stands and how far it may be from the time of receipt.
-    package struct TimestampRule: Hashable, Sendable {
-        package let place: Place
-        package let unit: Unit
-        /// Both bounds are inclusive; nil where the sender's retries keep the first time.
-        package let pastSeconds: Int64?
-        package let futureSeconds: Int64?
-
-        /// Where the sender writes the time.
-        package enum Place: Hashable, Sendable {
-            case header(String)
-            /// The value of that name in a signature header written as `pairs`.
-            case pair(String)
-        }
-
-        /// How the sender writes the time.
-        package enum Unit: String, CaseIterable, Sendable {
-            case seconds
-            case milliseconds
-            case rfc3339
-        }
+    /// What makes a delivery a sender's.
+    package enum Proof: Hashable, Sendable {
+        /// A signature over chosen parts of the request, in a header or in the body.
+        case signature(SignatureRule)
+        /// A secret that is sent along. It proves nothing of the body.
+        case credential(CredentialRule)
+        /// RFC 9421, with RFC 9530 for the body.
+        case messageSignature(MessageSignatureRule)
+        /// The body is a Security Event Token (RFC 8417), pushed by RFC 8935.
+        case securityEvent(SecurityEventRule)
     }
 
     /// What makes two deliveries of one source the same.
     package enum Deduplication: String, CaseIterable, Sendable {
-        /// The id, which must be signed.
+        /// The id, which must be proved.
         case id
-        /// Everything that is signed.
+        /// Everything that is signed; the body, where nothing is.
         case signedBytes = "signed-bytes"
+    }
+
+    /// What two genuine deliveries mean that are equal where the sender signs no id.
+    package enum EqualDeliveries: String, CaseIterable, Sendable {
+        /// One thing that was said twice: the second has no effect.
+        case merge
+        /// A hint only, which is answered by asking for the present state: the second has no effect of its own either,
+        /// since the first was answered after both were true.
+        case refetch
     }
 
     /// How a key is written where people paste it.
@@ -122,36 +70,70 @@ package struct SigningProfile: Sendable, Hashable {
         case utf8
         /// base64 of a symmetric key.
         case base64
+        /// base64 of an Ed25519 public key's 32 bytes.
+        case ed25519
+        /// A JSON Web Key (RFC 7517), public, private or symmetric. Its `kid` names it, its `alg` fixes the algorithm.
+        case jwk
+        /// PEM of a public or private key: Ed25519, P-256, P-384 or RSA.
+        case pem
+        /// The text that is sent along: a token, or `user:password`.
+        case token
     }
 
     /// Status codes and the sender's patience. A fault of ours is 503 always, so no field says it.
     package struct Response: Hashable, Sendable {
         package let success: Int
         package let reject: Int
+        package let rejectForm: RejectForm
         package let acknowledgeWithinMilliseconds: Int
+
+        /// The form in which a refusal is written.
+        package enum RejectForm: String, CaseIterable, Sendable {
+            /// RFC 9457.
+            case problem
+            /// RFC 8935 2.4, where a success has no body either.
+            case securityEvent = "secevent"
+        }
+
+        /// How long the sender waits for an answer.
+        package var ackBudget: Duration { .milliseconds(acknowledgeWithinMilliseconds) }
     }
 
-    /// What the sender asks before it sends.
-    package enum Handshake: String, CaseIterable, Sendable {
-        case none
+    /// Whether every fact of the profile was confirmed with the sender itself.
+    package var isConfirmed: Bool { unconfirmed.isEmpty }
+
+    /// Whether a replay is refused by its age alone, some time. Where not, what was received must be remembered for as
+    /// long as the source lives.
+    package var hasSignedTime: Bool {
+        switch proof {
+        case .signature(let rule): rule.timestamp.map { $0.unit != .lenient && $0.window.past != nil } ?? false
+        case .credential: false
+        case .messageSignature(let rule): rule.window.past != nil
+        case .securityEvent(let rule): rule.window.past != nil
+        }
     }
 
     /// Whether a header's value may be kept as a keyed digest only.
     package func isCredential(header name: String) -> Bool {
         credentialHeaders.contains(name.lowercased())
     }
+
+    /// Whether a body of that type is read; `value` is the header's, parameters included.
+    package func accepts(contentType value: String) -> Bool {
+        let type = MediaType.essence(of: value)
+        return contentTypes.contains { accepted in
+            accepted == type || (accepted.hasPrefix("*") && type.hasSuffix(accepted.dropFirst()))
+        }
+    }
 }
 
-extension SigningProfile {
-    /// The profiles that the program carries, by name.
-    package static func embedded() throws(SigningProfileError) -> [String: SigningProfile] {
-        let files = [("standard-webhooks.yaml", PackageResources.standard_webhooks_yaml)]
-        var profiles: [String: SigningProfile] = [:]
-        for (file, bytes) in files {
-            let profile = try SigningProfile(yaml: String(decoding: bytes, as: UTF8.self), file: file)
-            profiles[profile.name] = profile
-        }
-        return profiles
+/// Media types (RFC 9110 8.3.1).
+enum MediaType {
+    static let form = "application/x-www-form-urlencoded"
+
+    /// Type and subtype in lower case, without parameters.
+    static func essence(of value: String) -> String {
+        value.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
     }
 }
 

@@ -17,7 +17,7 @@ import Transparency
             ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", .notBase64),
             ("whsec_AAAA", .tooShort(bytes: 16)), ("whpk_AAAA", .wrongLength(expected: "32 bytes")),
             ("whsk_AAAA", .wrongLength(expected: "32 bytes of seed, or 64 with the public key behind them")),
-            ("whsec_" + String(repeating: "A", count: 2_000), .tooLong),
+            ("whsec_" + String(repeating: "A", count: 5_000), .tooLong),
         ] as [(String, SigningKeyError)]
     )
     func `what is no key is refused`(secret: String, error: SigningKeyError) {

@@ -1,0 +1,93 @@
+import RawStructuredFieldValues
+
+/// The parts of a request that a signature by RFC 9421 names as covered, in its order.
+struct CoveredComponents {
+    let names: [String]
+
+    /// No profile asks for more than a handful.
+    static let most = 32
+
+    /// Component parameters choose parts of fields or of the request before, which no sender of events needs; a
+    /// component that cannot be rebuilt here makes the whole signature one that cannot be judged.
+    init(_ list: BareInnerList) throws(Verdict.Refusal) {
+        var names: [String] = []
+        for item in list {
+            guard case .string(let name) = item.rfc9651BareItem else { throw .signatureMalformed }
+            guard item.rfc9651Parameters.count == 0 else { throw .componentUnsupported }
+            guard !names.contains(name) else { throw .signatureMalformed }
+            names.append(name)
+        }
+        guard names.count <= Self.most else { throw .signatureTooMany }
+        self.names = names
+    }
+
+    /// RFC 9421 2.5: a line for each component, and the parameters.
+    func base(of request: HookRequest, parameters: InnerList) throws(Verdict.Refusal) -> [UInt8] {
+        var base = ""
+        for name in names {
+            base += "\"\(name)\": \(try value(of: name, in: request))\n"
+        }
+        base += "\"@signature-params\": "
+        do {
+            var serializer = StructuredFieldValueSerializer()
+            return Array(base.utf8) + (try serializer.writeListFieldValue([.innerList(parameters)]))
+        } catch {
+            throw .signatureMalformed
+        }
+    }
+
+    private func value(of name: String, in request: HookRequest) throws(Verdict.Refusal) -> String {
+        guard name.hasPrefix("@") else {
+            guard name == name.lowercased() else { throw .signatureMalformed }
+            let value = try request.one(name, longest: SignatureHeader.longest, .signed)
+            // A line break here would write further lines of the base.
+            guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else { throw .signedHeaderMissing }
+            return value.trimmingBlanks
+        }
+        guard let target = RequestTarget(request.url) else { throw .componentUnsupported }
+        switch name {
+        case "@method": return request.method
+        case "@target-uri": return request.url
+        case "@authority": return target.authority
+        case "@scheme": return target.scheme
+        case "@path": return target.path
+        case "@query": return target.query
+        case "@request-target": return target.path + (target.query == "?" ? "" : target.query)
+        default: throw .componentUnsupported
+        }
+    }
+}
+
+/// The parts of an absolute URL as RFC 9421 2.2 writes them.
+struct RequestTarget {
+    let scheme: String
+    /// In lower case, without the scheme's own port.
+    let authority: String
+    /// At least `/`.
+    let path: String
+    /// With its question mark, which stands alone where there is no query.
+    let query: String
+
+    init?(_ url: String) {
+        guard let mark = url.firstIndex(of: ":"), url[mark...].hasPrefix("://") else { return nil }
+        scheme = url[..<mark].lowercased()
+        let rest = url[url.index(mark, offsetBy: 3)...]
+        let host = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard !host.isEmpty else { return nil }
+        let ownPort = scheme == "https" ? ":443" : ":80"
+        authority = (host.hasSuffix(ownPort) ? host.dropLast(ownPort.count) : host).lowercased()
+        let tail = rest[host.endIndex...].prefix { $0 != "#" }
+        let path = tail.prefix { $0 != "?" }
+        self.path = path.isEmpty ? "/" : String(path)
+        query = path.endIndex == tail.endIndex ? "?" : String(tail[path.endIndex...])
+    }
+}
+
+extension String {
+    /// Without the blanks that may stand around a field's value (RFC 9110 5.5).
+    fileprivate var trimmingBlanks: String {
+        let head = drop { $0 == " " || $0 == "\t" }
+        guard let last = head.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return "" }
+        return String(head[...last])
+    }
+}

@@ -1,0 +1,186 @@
+import Transparency
+
+/// Finds in a request what a rule names: signature, id, time, and the parts that are signed.
+struct MessageParts {
+    let rule: SigningProfile.SignatureRule
+    let request: HookRequest
+    /// The body as JSON, where the rule points into it.
+    private let body: JSON?
+
+    init(rule: SigningProfile.SignatureRule, request: HookRequest) throws(Verdict.Refusal) {
+        self.rule = rule
+        self.request = request
+        if rule.needsBody {
+            do { body = try JSON.parse(request.body) } catch { throw .bodyMalformed }
+        } else {
+            // An id in a body that is no JSON is no id: the signed bytes tell repetitions then.
+            body = rule.readsBody ? try? JSON.parse(request.body) : nil
+        }
+    }
+
+    func signature() throws(Verdict.Refusal) -> String {
+        switch rule.place {
+        case .header(let name):
+            return try request.one(name, longest: SignatureHeader.longest, .signature)
+        case .field(let pointer):
+            guard let value = body?[pointer: pointer] else { throw .signatureMissing }
+            guard let text = value.string else { throw .signatureMalformed }
+            guard text.utf8.count <= SignatureHeader.longest else { throw .signatureTooLong }
+            return text
+        }
+    }
+
+    /// Nil where the rule has none, or where the body has none.
+    func id() throws(Verdict.Refusal) -> String? {
+        switch rule.id {
+        case nil:
+            return nil
+        case .header(let name):
+            let text = try request.one(name, .id)
+            guard Self.isID(text) else { throw .idMalformed }
+            return text
+        case .fields(let pointers):
+            for pointer in pointers {
+                guard let value = body?[pointer: pointer], !value.isNull else { continue }
+                guard let text = value.string ?? value.number?.literal,
+                    (1...HookRequest.longestValue).contains(text.utf8.count)
+                else { throw .idMalformed }
+                return text
+            }
+            return nil
+        }
+    }
+
+    /// Nil where the rule has none.
+    func timestamp(in group: SignatureHeader.Group) throws(Verdict.Refusal) -> String? {
+        switch rule.timestamp?.place {
+        case nil:
+            return nil
+        case .header(let name):
+            return try request.one(name, .timestamp)
+        case .pair(let name):
+            return try group.one(name, .timestamp)
+        case .field(let pointer):
+            guard let text = try field(pointer) else { throw .timestampMissing }
+            return text
+        }
+    }
+
+    /// The bytes that a scheme's signature is made over.
+    func signedBytes(
+        _ scheme: SigningProfile.Scheme,
+        id: String?,
+        timestamp: String?,
+        in group: SignatureHeader.Group
+    ) throws(Verdict.Refusal) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(request.body.count + HookRequest.longestValue)
+        for (place, part) in scheme.signed.enumerated() {
+            switch part {
+            case .literal(let text): bytes += text.utf8
+            case .timestamp: bytes += (timestamp ?? "").utf8
+            case .method: bytes += request.method.utf8
+            case .body: bytes += request.body
+            case .id:
+                let id = id ?? ""
+                guard !Self.isAmbiguous(id, at: place, of: scheme.signed) else { throw .idMalformed }
+                bytes += id.utf8
+            case .header(let name):
+                let value = try request.one(name, .signed)
+                guard Self.isValue(value), !Self.isAmbiguous(value, at: place, of: scheme.signed) else {
+                    throw .signedHeaderMissing
+                }
+                bytes += value.utf8
+            case .field(let pointer):
+                guard let text = try field(pointer) else { throw .bodyMalformed }
+                bytes += text.utf8
+            case .listedNames:
+                bytes += try listed(in: group).names.utf8
+            case .listedValues:
+                bytes += try listed(in: group).values.utf8
+            }
+        }
+        return bytes
+    }
+
+    /// The text or number that a pointer leads to, as it is written; nil where there is none.
+    private func field(_ pointer: String) throws(Verdict.Refusal) -> String? {
+        guard let value = body?[pointer: pointer], !value.isNull else { return nil }
+        guard let text = value.string ?? value.number?.literal, text.utf8.count <= HookRequest.longestValue else {
+            throw .bodyMalformed
+        }
+        return text
+    }
+
+    /// The headers that the sender lists as signed, each there once. They stand one behind the other with a full stop
+    /// between, so only the last may hold one: else a piece of one value could pass for a piece of the next.
+    private func listed(in group: SignatureHeader.Group) throws(Verdict.Refusal) -> (names: String, values: String) {
+        guard let rule = rule.listed else { throw .signedHeaderMissing }
+        let names = try group.one(rule.pair, .signed)
+        let list = names.split(separator: " ", omittingEmptySubsequences: false).map { $0.lowercased() }
+        guard list.count <= SignatureHeader.mostValues, Set(list).count == list.count, !names.contains("."),
+            rule.required.allSatisfy(list.contains)
+        else { throw .signedHeaderMissing }
+        var values: [String] = []
+        for (place, name) in list.enumerated() {
+            let value = try request.one(name, .signed)
+            guard Self.isValue(value), place == list.count - 1 || !value.contains(".") else {
+                throw .signedHeaderMissing
+            }
+            values.append(value)
+        }
+        return (names, values.joined(separator: "."))
+    }
+
+    /// Whether the value holds the separator that ends it, so that its end could be read in two places.
+    private static func isAmbiguous(_ value: String, at place: Int, of signed: [SigningProfile.Part]) -> Bool {
+        guard place + 1 < signed.count, case .literal(let separator) = signed[place + 1] else { return false }
+        return value.contains(separator)
+    }
+
+    /// Letters, digits and `-_.~:=+/@|`. Id, time and body are signed one behind the other, so without this the first
+    /// bytes of a body could be read as part of an id, and a repetition would pass for a new delivery; no JSON object
+    /// or array begins with one of these characters.
+    static func isID(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+                case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+                default: "-_.~:=+/@|".utf8.contains(byte)
+                }
+            }
+    }
+
+    /// Printable ASCII without the characters that a JSON body begins with, for the reason of `isID`.
+    private static func isValue(_ text: String) -> Bool {
+        text.utf8.allSatisfy { (0x20..<0x7F).contains($0) && !#"{["#.utf8.contains($0) }
+    }
+}
+
+extension SigningProfile.SignatureRule {
+    /// Whether judging is impossible where the body is no JSON.
+    var needsBody: Bool {
+        if case .field = place { return true }
+        if case .field = timestamp?.place { return true }
+        return schemes.contains { $0.signed.contains { if case .field = $0 { true } else { false } } }
+    }
+
+    /// Whether the body is parsed at all.
+    var readsBody: Bool {
+        if case .fields = id { true } else { needsBody }
+    }
+
+    /// Whether a signature of the scheme covers the id.
+    func provesID(_ scheme: SigningProfile.Scheme) -> Bool {
+        switch id {
+        case nil: false
+        case .header(let name):
+            scheme.signed.contains(.id) || scheme.signed.contains(.header(name))
+                || (scheme.signed.contains(.listedNames) && scheme.signed.contains(.listedValues)
+                    && listed?.required.contains(name) ?? false)
+        case .fields(let pointers):
+            scheme.signed.contains(.body) || pointers.allSatisfy { scheme.signed.contains(.field($0)) }
+        }
+    }
+}
