@@ -75,7 +75,8 @@ extension Target {
         uses dependencies: [Target.Dependency] = [],
         path: String? = nil,
         exclude: [String] = [],
-        resources: [Resource]? = nil
+        resources: [Resource]? = nil,
+        plugins: [PluginUsage]? = nil
     ) -> Target {
         .target(
             name: name,
@@ -83,7 +84,8 @@ extension Target {
             path: path,
             exclude: exclude,
             resources: resources,
-            swiftSettings: .strict
+            swiftSettings: .strict,
+            plugins: plugins
         )
     }
 
@@ -156,8 +158,11 @@ let package = Package(
             uses: [
                 "Filter", "Transparency", .crypto, .cryptoExtras, .jwtKit, .rawStructuredFieldValues, .yams,
             ],
-            resources: [.embedInCode("Profiles"), .embedInCode("Mappings")]
+            resources: [.embedInCode("Profiles"), .embedInCode("Mappings")],
+            plugins: ["EmbeddedFiles"]
         ),
+        // Lists Domain's data files for it while it is built.
+        .plugin(name: "EmbeddedFiles", capability: .buildTool, path: "Sources/EmbeddedFiles"),
 
         // The only SQL.
         .room("Migrations", path: "migrations", resources: .migrations),

@@ -97,6 +97,7 @@ struct SigningOptions: ParsableArguments {
         switch error {
         case .idUnusable: "a receiver would refuse the message's id"
         case .signedHeaderMissing: "the profile signs a header that was not given"
+        case .bodyUnusable: "the body is no JSON object, and this profile's proof stands in it"
         case .noKeyThatSigns: "no key is of a kind that this profile signs with; public keys cannot sign"
         case .tooManyKeys: "this profile has room for one signature"
         case .signingFailed: "the key cannot sign"

@@ -53,7 +53,7 @@ struct DetachedSignature {
         _ claim: SignedMessage.Claim,
         _ key: SigningKey
     ) -> Verdict.Acceptance {
-        let id = rule.provesID(claim.scheme) ? message.id : nil
+        let id = claim.coversID ? message.id : nil
         return Verdict.Acceptance(
             messageID: id,
             signedAt: claim.signedAt,

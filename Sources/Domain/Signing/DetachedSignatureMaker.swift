@@ -16,7 +16,7 @@ struct DetachedSignatureMaker {
         try addID()
         var values: [(name: String, value: String)] = []
         let timestamp = try addTime(to: &values)
-        if let listed = rule.listed { values.append((listed.pair, listed.required.joined(separator: " "))) }
+        if let pair = rule.listedPair, case .header(let name) = rule.id { values.append((pair, name)) }
         let fixed = values.map { "\($0.name)=\($0.value)" }
         var signatures: [String] = []
         for key in keys {

@@ -64,22 +64,15 @@ enum KeyReader {
 
     // MARK: PEM
 
-    /// RFC 8410: what stands before the 32 bytes of an Ed25519 key, public and private.
-    private static let ed25519Public: [UInt8] = [
-        0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00,
-    ]
-    private static let ed25519Private: [UInt8] = [
-        0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-    ]
-
     private static func pem(_ text: String) throws(SigningKeyError) -> SigningKey.Material {
-        if let material = try ed25519(text) { return material }
-        return text.contains(" PRIVATE KEY-----") ? try privatePEM(text) : try publicPEM(text)
+        text.contains(" PRIVATE KEY-----") ? try privatePEM(text) : try publicPEM(text)
     }
 
     /// The label of a PEM does not tell the algorithm, so each kind is asked whether it can read it.
     private static func privatePEM(_ text: String) throws(SigningKeyError) -> SigningKey.Material {
         // Refused means: of another kind.
+        if let key = try? Curve25519.Signing.PrivateKey(pemRepresentation: text) { return .privateKey(key) }
+        // As above.
         if let key = try? P256.Signing.PrivateKey(pemRepresentation: text) { return .p256(key.publicKey, key) }
         // As above.
         if let key = try? P384.Signing.PrivateKey(pemRepresentation: text) { return .p384(key.publicKey, key) }
@@ -90,27 +83,14 @@ enum KeyReader {
 
     private static func publicPEM(_ text: String) throws(SigningKeyError) -> SigningKey.Material {
         // Refused means: of another kind.
+        if let key = try? Curve25519.Signing.PublicKey(pemRepresentation: text) { return .publicKey(key) }
+        // As above.
         if let key = try? P256.Signing.PublicKey(pemRepresentation: text) { return .p256(key, nil) }
         // As above.
         if let key = try? P384.Signing.PublicKey(pemRepresentation: text) { return .p384(key, nil) }
         // As above.
         if let key = try? _RSA.Signing.PublicKey(pemRepresentation: text) { return .rsa(key, nil) }
         throw .notPEM
-    }
-
-    private static func ed25519(_ text: String) throws(SigningKeyError) -> SigningKey.Material? {
-        let lines = text.split(whereSeparator: \.isNewline)
-        guard lines.count == 3, let der = Base64.standard.decode(lines[1]) else { return nil }
-        switch (lines[0], lines[2]) {
-        case ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----") where der.starts(with: ed25519Public):
-            return .publicKey(try publicKey(der.dropFirst(ed25519Public.count)))
-        case ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----") where der.starts(with: ed25519Private):
-            let seed = Array(der.dropFirst(ed25519Private.count))
-            guard seed.count == 32 else { throw .wrongLength(expected: "32 bytes") }
-            return .privateKey(try privateKey(seed))
-        default:
-            return nil
-        }
     }
 }
 

@@ -95,9 +95,10 @@ struct MessageParts {
                 guard let text = try field(pointer) else { throw .bodyMalformed }
                 bytes += text.utf8
             case .listedNames:
-                bytes += try listed(in: group).names.utf8
+                guard let pair = rule.listedPair else { break }
+                bytes += try group.one(pair, .signed).utf8
             case .listedValues:
-                bytes += try listed(in: group).values.utf8
+                bytes += try listedValues(in: group).utf8
             }
         }
         return bytes
@@ -112,15 +113,10 @@ struct MessageParts {
         return text
     }
 
-    /// The headers that the sender lists as signed, each there once. They stand one behind the other with a full stop
-    /// between, so only the last may hold one: else a piece of one value could pass for a piece of the next.
-    private func listed(in group: SignatureHeader.Group) throws(Verdict.Refusal) -> (names: String, values: String) {
-        guard let rule = rule.listed else { throw .signedHeaderMissing }
-        let names = try group.one(rule.pair, .signed)
-        let list = names.split(separator: " ", omittingEmptySubsequences: false).map { $0.lowercased() }
-        guard list.count <= SignatureHeader.mostValues, Set(list).count == list.count, !names.contains("."),
-            rule.required.allSatisfy(list.contains)
-        else { throw .signedHeaderMissing }
+    /// The values of the headers that the sender lists as signed, each there once. They stand one behind the other with a
+    /// full stop between, so only the last may hold one: else a piece of one value could pass for a piece of the next.
+    private func listedValues(in group: SignatureHeader.Group) throws(Verdict.Refusal) -> String {
+        let list = try listedNames(in: group)
         var values: [String] = []
         for (place, name) in list.enumerated() {
             let value = try request.one(name, .signed)
@@ -129,7 +125,23 @@ struct MessageParts {
             }
             values.append(value)
         }
-        return (names, values.joined(separator: "."))
+        return values.joined(separator: ".")
+    }
+
+    /// The names that the sender lists, in lower case and each once.
+    func listedNames(in group: SignatureHeader.Group) throws(Verdict.Refusal) -> [String] {
+        guard let pair = rule.listedPair else { return [] }
+        let list = try group.one(pair, .signed).lowercased().split(separator: " ", omittingEmptySubsequences: false)
+        guard list.count <= SignatureHeader.mostValues, Set(list).count == list.count, list.allSatisfy(Self.isName)
+        else { throw .signedHeaderMissing }
+        return list.map(String.init)
+    }
+
+    private static func isName(_ text: Substring) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy {
+                (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x5F
+            }
     }
 
     /// Whether the value holds the separator that ends it, so that its end could be read in two places.
@@ -171,14 +183,13 @@ extension SigningProfile.SignatureRule {
         if case .fields = id { true } else { needsBody }
     }
 
-    /// Whether a signature of the scheme covers the id.
-    func provesID(_ scheme: SigningProfile.Scheme) -> Bool {
+    /// Whether a signature of the scheme covers the id, when the sender lists these headers; nil for any list.
+    func provesID(_ scheme: SigningProfile.Scheme, listed: [String]? = nil) -> Bool {
         switch id {
         case nil: false
         case .header(let name):
             scheme.signed.contains(.id) || scheme.signed.contains(.header(name))
-                || (scheme.signed.contains(.listedNames) && scheme.signed.contains(.listedValues)
-                    && listed?.required.contains(name) ?? false)
+                || (scheme.signed.contains(.listedValues) && listed?.contains(name) ?? true)
         case .fields(let pointers):
             scheme.signed.contains(.body) || pointers.allSatisfy { scheme.signed.contains(.field($0)) }
         }

@@ -95,11 +95,14 @@ struct ProfileFields {
         case word(String)
     }
 
-    func onlyHeader() throws(SigningProfileError) -> String {
+    func onlyHeader() throws(SigningProfileError) -> String { try onlyText("header").lowercased() }
+
+    /// The text of the one member that there may be.
+    func onlyText(_ name: String) throws(SigningProfileError) -> String {
         var fields = self
-        let header = try fields.header("header")
+        let text = try fields.text(name)
         try fields.end()
-        return header
+        return text
     }
 
     mutating func flag(_ name: String) throws(SigningProfileError) -> Bool {

@@ -11,8 +11,8 @@ extension SigningProfile.SignatureRule {
         schemes = try signature.list("schemes") { element throws(SigningProfileError) in
             try SigningProfile.Scheme(try element.fields(), signed: signed)
         }
-        listed = try signature.optionalFields("listed").map { listed throws(SigningProfileError) in
-            try ListedHeaders(listed)
+        listedPair = try signature.optionalFields("listed").map { listed throws(SigningProfileError) in
+            try listed.onlyText("pair")
         }
         keyLabelHeader = try signature.optionalFields("key_label").map { label throws(SigningProfileError) in
             try label.onlyHeader()
@@ -31,7 +31,7 @@ extension SigningProfile.SignatureRule {
         guard !schemes.isEmpty, isTagged || schemes.count == 1, schemes.allSatisfy({ $0.tag.isEmpty != isTagged }),
             Set(schemes.map(\.tag)).count == schemes.count
         else { throw signature.error("schemes", "needs one scheme, or several of different tags in a list or pairs") }
-        guard listed == nil || grammar.hasPairs else {
+        guard listedPair == nil || grammar.hasPairs else {
             throw signature.error("listed", "needs a signature header written as pairs")
         }
     }
@@ -45,7 +45,7 @@ extension SigningProfile.SignatureRule {
             guard case .header = id else { throw fields.error("signed", "names an id that is in no header") }
         }
         guard signed.contains(.listedNames) == signed.contains(.listedValues),
-            !signed.contains(.listedNames) || listed != nil
+            !signed.contains(.listedNames) || listedPair != nil
         else { throw fields.error("signed", "needs listed-names, listed-values and signature.listed together") }
         guard covers(timestamp, signed) else {
             throw fields.error("timestamp", "has to be signed, or the field left out")
@@ -62,16 +62,6 @@ extension SigningProfile.SignatureRule {
         guard let timestamp else { return !signed.contains(.timestamp) }
         if case .field = timestamp.place { return signed.contains(.timestamp) || signed.contains(.body) }
         return signed.contains(.timestamp)
-    }
-}
-
-extension SigningProfile.SignatureRule.ListedHeaders {
-    fileprivate init(_ fields: ProfileFields) throws(SigningProfileError) {
-        var fields = fields
-        pair = try fields.text("pair")
-        required = try fields.list("required") { element throws(SigningProfileError) in try element.lowercasedText() }
-        guard !required.isEmpty else { throw fields.error("required", "is empty") }
-        try fields.end()
     }
 }
 

@@ -13,6 +13,8 @@ struct SignedMessage {
         let signature: [UInt8]
         let signedAt: Timestamp?
         let text: Int
+        /// Whether the id is among what is signed.
+        let coversID: Bool
     }
 
     init(rule: SigningProfile.SignatureRule, request: HookRequest) throws(Verdict.Refusal) {
@@ -36,7 +38,16 @@ struct SignedMessage {
                     made.append((scheme.signed, texts.count - 1))
                     text = texts.count - 1
                 }
-                claims.append(Claim(scheme: scheme, signature: signature, signedAt: signedAt, text: text ?? 0))
+                let listed = scheme.signed.contains(.listedNames) ? try parts.listedNames(in: group) : []
+                claims.append(
+                    Claim(
+                        scheme: scheme,
+                        signature: signature,
+                        signedAt: signedAt,
+                        text: text ?? 0,
+                        coversID: rule.provesID(scheme, listed: listed)
+                    )
+                )
             }
         }
         guard isKnown else { throw .versionUnknown }

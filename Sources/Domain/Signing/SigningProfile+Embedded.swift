@@ -1,13 +1,8 @@
 extension SigningProfile {
-    /// The files of Profiles/.
-    private static let files: [(name: String, bytes: [UInt8])] = [
-        ("standard-webhooks.yaml", PackageResources.standard_webhooks_yaml)
-    ]
-
-    /// The profiles that the program carries, by name.
+    /// The profiles that the program carries, by name: every file of Profiles/.
     package static func embedded() throws(SigningProfileError) -> [String: SigningProfile] {
         var profiles: [String: SigningProfile] = [:]
-        for (file, bytes) in files {
+        for (file, bytes) in EmbeddedFiles.profiles {
             let profile = try SigningProfile(yaml: String(decoding: bytes, as: UTF8.self), file: file)
             profiles[profile.name] = profile
         }

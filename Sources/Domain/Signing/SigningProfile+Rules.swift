@@ -9,8 +9,8 @@ extension SigningProfile {
         let id: IDPlace?
         /// Nil when the sender signs no time; then only deduplication stops a replay.
         let timestamp: TimestampRule?
-        /// Headers that the sender itself names as signed; nil where it names none.
-        let listed: ListedHeaders?
+        /// The pair of the signature header in which the sender lists headers that it signs; nil where it lists none.
+        let listedPair: String?
         /// The header in which the sender names the key, lower-cased. A hint: it is not signed.
         let keyLabelHeader: String?
 
@@ -28,12 +28,6 @@ extension SigningProfile {
             case header(String)
             /// Pointers into the body; the first that leads to a text counts, and there may be none.
             case fields([String])
-        }
-
-        /// The pair of the signature header in which the sender lists signed headers, and those that must be listed.
-        struct ListedHeaders: Hashable, Sendable {
-            let pair: String
-            let required: [String]
         }
     }
 

@@ -100,7 +100,7 @@ extension SigningProfile.Proof {
     /// Whether there is an id that the proof covers, with the first scheme at least.
     fileprivate var provesID: Bool {
         switch self {
-        case .signature(let rule): rule.schemes.first.map(rule.provesID) ?? false
+        case .signature(let rule): rule.schemes.first.map { rule.provesID($0) } ?? false
         case .credential: false
         case .messageSignature, .securityEvent: true
         }
