@@ -158,10 +158,10 @@ let package = Package(
             uses: [
                 "Filter", "Transparency", .crypto, .cryptoExtras, .jwtKit, .rawStructuredFieldValues, .yams,
             ],
-            resources: [.embedInCode("Profiles"), .embedInCode("Mappings")],
+            exclude: ["Profiles", "Mappings"],
             plugins: ["EmbeddedFiles"]
         ),
-        // Lists Domain's data files for it while it is built.
+        // Carries Domain's data files into the program.
         .plugin(name: "EmbeddedFiles", capability: .buildTool, path: "Sources/EmbeddedFiles"),
 
         // The only SQL.

@@ -5,13 +5,9 @@ import Yams
 extension Mapping {
     /// The mappings that the program carries, by name.
     package static func embedded() throws(MappingFileError) -> [String: Mapping] {
-        let files = [
-            ("bamboohr.yaml", PackageResources.bamboohr_yaml), ("canonical.yaml", PackageResources.canonical_yaml),
-            ("merge.yaml", PackageResources.merge_yaml), ("workos.yaml", PackageResources.workos_yaml),
-        ]
         var mappings: [String: Mapping] = [:]
-        for (file, bytes) in files {
-            let mapping = try Mapping(yaml: String(decoding: bytes, as: UTF8.self), file: file)
+        for (file, text) in EmbeddedFiles.mappings {
+            let mapping = try Mapping(yaml: text, file: file)
             mappings[mapping.name] = mapping
         }
         return mappings

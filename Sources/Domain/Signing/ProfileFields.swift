@@ -71,7 +71,7 @@ struct ProfileFields {
 
     /// An RFC 6901 pointer that is not the whole body.
     mutating func pointer(_ name: String) throws(SigningProfileError) -> String {
-        try required(name).pointer()
+        try required(name).innerPointer()
     }
 
     /// A number in that range, or one of the words.
@@ -169,18 +169,8 @@ struct ProfileElement {
     /// The same in lower case.
     func lowercasedText() throws(SigningProfileError) -> String { try text().lowercased() }
 
-    /// A list of texts that is not empty, in lower case.
-    func texts() throws(SigningProfileError) -> [String] {
-        guard let nodes = node.sequence, !nodes.isEmpty else { throw error("is neither a text nor a list of texts") }
-        var texts: [String] = []
-        for (place, node) in nodes.enumerated() {
-            texts.append(try ProfileElement(node: node, file: file, path: path + "[\(place)]").lowercasedText())
-        }
-        return texts
-    }
-
     /// An RFC 6901 pointer that is not the whole body.
-    func pointer() throws(SigningProfileError) -> String {
+    func innerPointer() throws(SigningProfileError) -> String {
         let text = try text()
         guard text.hasPrefix("/") else { throw error("is not a pointer such as /type") }
         return text

@@ -71,7 +71,8 @@ extension SigningProfile.SignatureRule.IDPlace {
         if fields.has("header") {
             self = .header(try fields.header("header"))
         } else {
-            let pointers = try fields.list("fields") { element throws(SigningProfileError) in try element.pointer() }
+            let pointers = try fields.list("fields") { element throws(SigningProfileError) in try element.innerPointer()
+            }
             guard !pointers.isEmpty else { throw fields.error("fields", "is empty") }
             self = .fields(pointers)
         }

@@ -2,8 +2,8 @@ extension SigningProfile {
     /// The profiles that the program carries, by name: every file of Profiles/.
     package static func embedded() throws(SigningProfileError) -> [String: SigningProfile] {
         var profiles: [String: SigningProfile] = [:]
-        for (file, bytes) in EmbeddedFiles.profiles {
-            let profile = try SigningProfile(yaml: String(decoding: bytes, as: UTF8.self), file: file)
+        for (file, text) in EmbeddedFiles.profiles {
+            let profile = try SigningProfile(yaml: text, file: file)
             profiles[profile.name] = profile
         }
         return profiles

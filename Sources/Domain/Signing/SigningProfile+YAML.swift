@@ -111,8 +111,13 @@ extension SigningProfile.MessageSignatureRule {
     fileprivate init(_ fields: ProfileFields) throws(SigningProfileError) {
         var fields = fields
         components = try fields.list("components") { element throws(SigningProfileError) in
-            element.isText ? [try element.lowercasedText()] : try element.texts()
+            var choices: [String] = []
+            for choice in element.isText ? [element] : try element.elements() {
+                choices.append(try choice.lowercasedText())
+            }
+            return choices
         }
+        guard components.allSatisfy({ !$0.isEmpty }) else { throw fields.error("components", "holds an empty choice") }
         algorithms = try fields.list("algorithms") { element throws(SigningProfileError) in try element.word() }
         guard !algorithms.isEmpty, !algorithms.contains(.hmacSHA512) else {
             throw fields.error("algorithms", "is empty, or names one that RFC 9421 does not have")
