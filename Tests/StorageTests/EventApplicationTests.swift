@@ -114,6 +114,12 @@ import Transparency
             #expect(try await scene.grants() == ["people:read,people:read.self ended 2"])
             let ended = try await fixture.leaves(in: scene.organization.id, action: .userDeactivated)
             #expect(ended.map { $0["reason"]?.string } == ["rule_ended"])
+            let grants = try await fixture.leaves(in: scene.organization.id, action: .grantEnded)
+            for leaf in ended + grants {
+                #expect(leaf[pointer: "/authority/kind"]?.string == "rule")
+                #expect(leaf[pointer: "/authority/id"]?.string == scene.integration.description)
+            }
+            #expect(grants.count == 1)
         }
     }
 
@@ -153,6 +159,41 @@ import Transparency
             #expect(try await scene.personStatus() == nil)
             let settled = try await fixture.leaves(in: scene.organization.id, action: .eventSettled)
             #expect(settled.map { $0["reason"]?.string } == ["unknown_person", "stale"])
+        }
+    }
+
+    @Test func `a leaver that a mover overtook ends the access all the same`() async throws {
+        try await scene { scene in
+            let fixture = scene.fixture
+            try await scene.send(fixture.event(.joiner, occurredAt: "2026-11-20T08:00:00Z"))
+            try await scene.send(fixture.event(.mover, occurredAt: "2026-11-20T11:00:00Z"))
+            try await scene.send(
+                fixture.event(.leaver, userName: nil, department: nil, occurredAt: "2026-11-20T10:00:00Z")
+            )
+            #expect(try await scene.events() == ["joiner applied", "mover applied", "leaver applied"])
+            #expect(try await scene.personStatus() == "left")
+            #expect(
+                try await scene.users() == ["ada@acme.example deactivated 2", "crm.ada@acme.example deactivated 2"]
+            )
+            // What was applied stays the measure of what comes next.
+            try await scene.send(fixture.event(.joiner, occurredAt: "2026-11-20T10:30:00Z"))
+            #expect(try await scene.events().last == "joiner stale")
+            try await scene.send(fixture.event(.rehire, occurredAt: "2026-11-20T12:00:00Z"))
+            #expect(try await scene.personStatus() == "active")
+        }
+    }
+
+    @Test func `a leaver that a rehire outlived is stale`() async throws {
+        try await scene { scene in
+            let fixture = scene.fixture
+            try await scene.send(fixture.event(.joiner, occurredAt: "2026-11-20T08:00:00Z"))
+            try await scene.send(fixture.event(.rehire, occurredAt: "2026-11-20T11:00:00Z"))
+            try await scene.send(fixture.event(.mover, occurredAt: "2026-11-20T12:00:00Z"))
+            try await scene.send(
+                fixture.event(.leaver, userName: nil, department: nil, occurredAt: "2026-11-20T10:00:00Z")
+            )
+            #expect(try await scene.events().last == "leaver stale")
+            #expect(try await scene.personStatus() == "active")
         }
     }
 
@@ -277,6 +318,35 @@ import Transparency
             try await fixture.settle()
             #expect(try await scene.events().last == "mover stale")
             #expect(try await scene.users().last == "crm.ada@acme.example deactivated 2")
+        }
+    }
+
+    @Test func `a re-evaluation that fails does not put off a leaver's day`() async throws {
+        try await scene { scene in
+            let fixture = scene.fixture
+            let admin = try await fixture.securityAdmin(in: scene.organization)
+            try await scene.send(fixture.event(.joiner))
+            let soon = try await fixture.databaseNow() + .seconds(120)
+            try await scene.send(
+                fixture.event(.leaver, userName: nil, department: nil, effectiveAt: soon.description)
+            )
+            _ = try await fixture.integrationUser(
+                of: scene.integration,
+                in: scene.organization,
+                username: "hr.ada@acme.example"
+            )
+            let hr = try await fixture.integration(in: scene.organization, slug: "hr", rule: nil)
+            try await fixture.change(hr, in: scene.organization, by: admin) {
+                $0.rule = IntegrationRule("department eq \"Finance\"")
+            }
+            try await fixture.settle()
+            let waits = try await fixture.owner.query(
+                "SELECT l.reevaluate, l.ready_at = e.due_at AS is_leavers FROM lanes l, events e WHERE e.kind = 'leaver'"
+            )
+            #expect(try waits[0].decode("reevaluate", as: Bool.self), "it failed and is still asked for")
+            #expect(try waits[0].decode("is_leavers", as: Bool.self))
+            try await scene.hurry()
+            #expect(try await scene.personStatus() == "left")
         }
     }
 

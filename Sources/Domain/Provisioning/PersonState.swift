@@ -11,11 +11,20 @@ package struct PersonState: Sendable {
         package var source: SourceID
         package var externalID: ExternalID
         package var applied: EventPosition?
+        /// Whether an event that is newer than the one to be planned gave access: a joiner, a rehire or a cancelled
+        /// leaver. Asked for kinds that end it.
+        package var isReadmitted: Bool
 
-        package init(source: SourceID, externalID: ExternalID, applied: EventPosition?) {
+        package init(
+            source: SourceID,
+            externalID: ExternalID,
+            applied: EventPosition?,
+            isReadmitted: Bool = false
+        ) {
             self.source = source
             self.externalID = externalID
             self.applied = applied
+            self.isReadmitted = isReadmitted
         }
     }
 

@@ -1,7 +1,8 @@
 /// Computes plans. Pure: the same state, event and integrations give the same plan, except for the ids that it draws.
 ///
 /// Invariants:
-/// - An event older than what was applied changes nothing.
+/// - An event older than what was applied changes nothing, but for one that ends access: that is outlived by a newer event
+///   that gave access alone. In whatever order a leaver and a mover come, access ends.
 /// - Only kinds that end access deactivate a member; an attribute never does, whatever its value.
 /// - A person without access regains it by a joiner or a rehire alone, and then with new users and new grants: what was
 ///   ended stays ended.
@@ -25,9 +26,12 @@ package struct Planner: Sendable {
         on state: PersonState
     ) throws(PlanRefusal) -> Plan {
         if event.kind == .ping { return Plan(settlement: .ignored(.ping)) }
-        guard let said = event.person else { return Plan(settlement: .ignored(.unknownPerson)) }
+        guard var said = event.person else { return Plan(settlement: .ignored(.unknownPerson)) }
         if let applied = state.lane.applied, isStale(event, at: position, after: applied) {
-            return Plan(settlement: .stale)
+            guard event.kind.endsAccess, !state.lane.isReadmitted, let known = state.person, known.status.hasAccess
+            else { return Plan(settlement: .stale) }
+            // Late as it is, it ends the access; what it says besides is older than what is known.
+            said = known.canonical
         }
         guard let known = state.person else { return try first(event.kind, said, state) }
         switch event.kind {

@@ -43,7 +43,11 @@ package struct EventApplication: ClaimedWork {
             now: transaction.startedAt,
             using: transaction.store.randomness
         )
-        var application = PlanWriter(at: transaction.startedAt, in: transaction.organization)
+        var application = PlanWriter(
+            at: transaction.startedAt,
+            in: transaction.organization,
+            integrations: world.integrations
+        )
         for lane in items {
             guard let state = world.states[lane] else { continue }
             if let event = world.events[lane] {
@@ -76,7 +80,13 @@ package struct EventApplication: ClaimedWork {
         do {
             let plan = try planner.plan(event.canonical, at: event.position, on: state)
             application.add(plan, of: lane, by: event.attribution, occurredAt: event.canonical.occurredAt)
-            application.settle(event, as: plan.settlement, of: lane, supersedes: plan.supersedesScheduledLeavers)
+            application.settle(
+                event,
+                as: plan.settlement,
+                of: lane,
+                at: state.lane.applied,
+                supersedes: plan.supersedesScheduledLeavers
+            )
         } catch {
             application.bury(event, because: error.description)
         }
@@ -99,11 +109,13 @@ package struct EventApplication: ClaimedWork {
             event = nil
         }
         guard let event else {
-            // A re-evaluation has no event to blame either; the lane waits before it is tried again.
+            // A re-evaluation has no event to blame either; the lane waits before it is tried again, but no longer than
+            // an event of it does: a leaver's day may come before.
+            let pauseEnds = transaction.startedAt + RetryPolicy.longestPause
             _ = try await transaction.query(
                 """
-                UPDATE lanes SET ready_at = \(transaction.startedAt + RetryPolicy.longestPause)
-                WHERE source_id = \(item.source) AND external_id = \(item.externalID)
+                UPDATE lanes l SET ready_at = least(\(pauseEnds), (\(Self.nextDue)))
+                WHERE l.source_id = \(item.source) AND l.external_id = \(item.externalID)
                 """
             )
             return []
@@ -135,20 +147,24 @@ package struct EventApplication: ClaimedWork {
         """
     }
 
-    /// When each lane has something to do next. An event waits for a failing older one of its person, unless it ends
-    /// access. A re-evaluation that was asked for stays asked for until it is made: not every event makes one.
+    /// When the next event of the lane `l` may be applied. It waits for a failing older one of its person, unless it ends
+    /// access.
+    private static let nextDue: SQL = """
+        SELECT min(greatest(e.due_at, CASE WHEN e.kind IN ('leaver', 'revoke-now', 'deleted') THEN e.due_at ELSE (
+            SELECT max(f.due_at) FROM events f
+            WHERE f.source_id = e.source_id AND f.external_id = e.external_id AND f.status = 'pending'
+                AND f.attempts > 0
+                AND (f.position_at, f.sequence, f.ordinal) < (e.position_at, e.sequence, e.ordinal)) END))
+        FROM events e
+        WHERE e.source_id = l.source_id AND e.external_id = l.external_id AND e.status = 'pending'
+        """
+
+    /// When each lane has something to do next. A re-evaluation that was asked for stays asked for until it is made: not every event makes one.
     private static func advance(_ lanes: [Lane], at now: Timestamp, reevaluated: [Lane]) -> SQL {
         let done = Set(reevaluated)
         return """
             UPDATE lanes l SET reevaluate = l.reevaluate AND NOT w.reevaluated,
-                ready_at = CASE WHEN l.reevaluate AND NOT w.reevaluated THEN \(now) ELSE (
-                SELECT min(greatest(e.due_at, CASE WHEN e.kind IN ('leaver', 'revoke-now', 'deleted') THEN e.due_at ELSE (
-                    SELECT max(f.due_at) FROM events f
-                    WHERE f.source_id = e.source_id AND f.external_id = e.external_id AND f.status = 'pending'
-                        AND f.attempts > 0
-                        AND (f.position_at, f.sequence, f.ordinal) < (e.position_at, e.sequence, e.ordinal)) END))
-                FROM events e
-                WHERE e.source_id = l.source_id AND e.external_id = l.external_id AND e.status = 'pending') END
+                ready_at = CASE WHEN l.reevaluate AND NOT w.reevaluated THEN \(now) ELSE (\(Self.nextDue)) END
             FROM unnest(\(lanes.map(\.source)), \(lanes.map(\.externalID)), \(lanes.map(done.contains)))
                 AS w(source_id, external_id, reevaluated)
             WHERE l.source_id = w.source_id AND l.external_id = w.external_id

@@ -6,6 +6,7 @@ import Transparency
 struct PlanWriter {
     private let now: Timestamp
     private let organization: OrganizationID
+    private let ruleVersions: [IntegrationID: Int64]
     private(set) var recorded: [Recorded] = []
 
     private var createdPeople: [(lane: EventApplication.Lane, id: PersonID, person: CanonicalPerson, PersonStatus)] = []
@@ -40,13 +41,15 @@ struct PlanWriter {
     private struct Ending {
         let person: PersonID
         let reason: Plan.EndReason
-        let lane: EventApplication.Lane
+        let authority: Authority
         let attribution: Attribution
     }
 
-    init(at now: Timestamp, in organization: OrganizationID) {
+    /// `integrations` are those by whose rules the plans were computed.
+    init(at now: Timestamp, in organization: OrganizationID, integrations: [ProvisionedIntegration]) {
         self.now = now
         self.organization = organization
+        ruleVersions = Dictionary(integrations.map { ($0.id, $0.version) }, uniquingKeysWith: max)
     }
 
     // MARK: Gathering
@@ -59,7 +62,12 @@ struct PlanWriter {
     ) {
         for step in plan.steps {
             if case .deactivateUser(let user, let person, let reason) = step {
-                ending[user.id] = Ending(person: person, reason: reason, lane: lane, attribution: attribution)
+                ending[user.id] = Ending(
+                    person: person,
+                    reason: reason,
+                    authority: authority(toEnd: user, because: reason, of: lane),
+                    attribution: attribution
+                )
             }
             var entries = take(step, of: lane)
             for index in entries.indices { entries[index].occurredAt = occurredAt }
@@ -72,6 +80,7 @@ struct PlanWriter {
         _ event: DueEvent,
         as settlement: Plan.Settlement,
         of lane: EventApplication.Lane,
+        at applied: EventPosition?,
         supersedes: Bool
     ) {
         let status: String
@@ -84,8 +93,12 @@ struct PlanWriter {
             reason = why.rawValue
         }
         settled.append((event.id, status, reason))
-        // A stale event leaves the position where it is; everything else, also what named nobody, moves it on.
-        if settlement != .stale, event.canonical.kind != .ping { positions.append((lane, event.position)) }
+        // A stale event leaves the position where it is; everything else, also what named nobody, moves it on. A leaver
+        // that was overtaken takes nothing of it back.
+        let wasOvertaken = event.canonical.kind.endsAccess && applied.map { event.position < $0 } ?? false
+        if settlement != .stale, event.canonical.kind != .ping, !wasOvertaken {
+            positions.append((lane, event.position))
+        }
         if supersedes { superseding.append((lane, event)) }
         let hasEntry = recorded.contains { $0.attribution.event == event.id }
         if !hasEntry {
@@ -149,8 +162,20 @@ struct PlanWriter {
             return [PlanEntries.updatedGrant(grant, person, integration)]
         case .deactivateUser(let user, let person, let reason):
             endedUsers.append(user.id)
-            return PlanEntries.deactivated(user, person, reason, by: source)
+            let authority = authority(toEnd: user, because: reason, of: lane)
+            return PlanEntries.deactivated(user, person, reason, by: authority)
         }
+    }
+
+    /// What a rule began the rule ends: at its version now, or, where it is in force no more, at that of the user's grant.
+    private func authority(
+        toEnd user: PersonState.KnownUser,
+        because reason: Plan.EndReason,
+        of lane: EventApplication.Lane
+    ) -> Authority {
+        guard reason == .ruleEnded, let integration = user.integration else { return .source(lane.source) }
+        let version = ruleVersions[integration] ?? user.grants.compactMap(\.ruleVersion).max()
+        return version.map { .rule(integration, version: $0) } ?? .source(lane.source)
     }
 
     // MARK: Statements
@@ -267,7 +292,7 @@ struct PlanWriter {
             .claimLinkEnded,
             .claimLink(try row.decode("id")),
             reason: ending.reason.rawValue,
-            authority: .source(ending.lane.source),
+            authority: ending.authority,
             person: ending.person
         )
         recorded.append(Recorded(draft, by: ending.attribution))

@@ -61,7 +61,14 @@ struct ProvisioningWorld {
         """
         SELECT e.id, e.source_id, e.external_id, e.kind, e.sender_event_id, e.occurred_at, e.position_at, e.sequence,
             e.ordinal, e.person, e.attempts, d.id AS delivery_id, d.received_at, d.request_id, d.trace_id,
-            d.client_address, d.user_agent, s.user_id
+            d.client_address, d.user_agent, s.user_id,
+            CASE WHEN e.kind IN ('leaver', 'revoke-now', 'deleted') THEN EXISTS (
+                SELECT FROM events a
+                WHERE a.organization_id = d.organization_id AND a.source_id = e.source_id
+                    AND a.external_id = e.external_id AND a.status = 'applied'
+                    AND a.kind IN ('joiner', 'rehire', 'leaver-cancelled')
+                    AND (a.position_at, a.sequence, a.ordinal) > (e.position_at, e.sequence, e.ordinal))
+            ELSE false END AS is_readmitted
         FROM \(wanted(lanes))
         CROSS JOIN LATERAL (
             SELECT due.id, due.source_id, due.external_id, due.kind, due.sender_event_id, due.occurred_at,
@@ -159,7 +166,10 @@ struct ProvisioningWorld {
             effectiveAt: nil,
             person: kind == .ping ? nil : try CanonicalPerson(attributes: try row.jsonObject("person"))
         )
-        events[try EventApplication.Lane(row)] = DueEvent(
+        let lane = try EventApplication.Lane(row)
+        let isReadmitted = try row.decode("is_readmitted", as: Bool.self)
+        states[lane]?.lane.isReadmitted = isReadmitted
+        events[lane] = DueEvent(
             id: id,
             attempts: Int(try row.decode("attempts", as: Int32.self)),
             canonical: canonical,

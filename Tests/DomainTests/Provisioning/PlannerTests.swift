@@ -163,9 +163,25 @@ import Transparency
     @Test(arguments: EventKind.allCases.filter { $0 != .ping }, Before.allCases.filter { $0 != .unknown })
     func `what is older than what was applied changes nothing`(kind: EventKind, before: Before) throws {
         let payroll = try Self.integration()
-        let state = try Self.state(before, of: payroll)
+        var state = try Self.state(before, of: payroll)
+        state.lane.isReadmitted = true
         let plan = try Self.plan(kind, try Self.person("Sales"), on: state, [payroll], secondsAgo: 61)
         #expect(Self.told(plan) == "stale")
+    }
+
+    @Test(arguments: EventKind.allCases.filter(\.endsAccess), [Before.active, .leaving])
+    func `a leaving that a mover overtook ends the access, and says nothing else`(
+        kind: EventKind,
+        before: Before
+    ) throws {
+        let payroll = try Self.integration()
+        let state = try Self.state(before, of: payroll)
+        let plan = try Self.plan(kind, try Self.person("Sales"), on: state, [payroll], secondsAgo: 61)
+        #expect(Self.told(plan) == Self.expected(kind, before))
+        guard case .updatePerson(_, let known, let after, _)? = plan.steps.first else {
+            return #expect(Bool(false), "\(plan.steps)")
+        }
+        #expect(after == known.canonical)
     }
 
     @Test func `an event without a time is not made stale by one that was received before it`() throws {
