@@ -82,7 +82,7 @@ package struct Server: Sendable {
                 ProvisioningEngine(store: store, mappings: try Mapping.embedded(), signal: signal, logger: logger)
             )
         }
-        if settings.metricsBind != nil { services.append(try metricsServer()) }
+        if let address = settings.metricsBind { services.append(try metricsServer(at: address)) }
         guard settings.roles.contains(.web) else { return services }
         services += [tallies, lastUses, acceptances, observations, issues]
         let router = Router<EdgeContext>.edge(faults: .rollcall)
@@ -150,9 +150,8 @@ package struct Server: Sendable {
         return configuration
     }
 
-    private func metricsServer() throws -> any Service {
-        guard let address = settings.metricsBind else { return store.pool }
-        return try MetricsServer.application(
+    private func metricsServer(at address: BindAddress) throws -> any Service {
+        try MetricsServer.application(
             address: address,
             registry: registry,
             logger: logger,

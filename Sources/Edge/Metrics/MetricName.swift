@@ -1,4 +1,5 @@
-/// Every metric that Rollcall counts, with its dimensions. Names are part of the interface: dashboards hold them.
+/// Every metric that Rollcall counts, with its dimensions. Names are part of the interface: dashboards hold them. Rooms
+/// that do not import Edge write the name out; the gate `pages` holds those to the same list.
 package enum MetricName {
     /// `source`, `verdict`
     package static let deliveries = "rollcall_deliveries_total"
@@ -7,6 +8,8 @@ package enum MetricName {
     package static let eventsPending = "rollcall_events_pending"
     package static let eventsOldestAge = "rollcall_events_oldest_age_seconds"
     package static let applySeconds = "rollcall_apply_seconds"
+    /// `change`
+    package static let commitBatchSize = "rollcall_commit_batch_size"
     /// `state`: idle, busy, waiting
     package static let poolConnections = "rollcall_pool_connections"
     /// `table`
@@ -25,6 +28,7 @@ package enum MetricName {
         eventsPending: "Events that wait to be applied.",
         eventsOldestAge: "Age of the oldest event that waits to be applied.",
         applySeconds: "Time to apply the events of one claim.",
+        commitBatchSize: "Changes that shared a commit, by kind of change.",
         poolConnections: "Database connections of the pool, by state.",
         partitionsAhead: "Partitions that exist beyond the current one, by table.",
         httpRequests: "HTTP requests answered, by door and status.",
