@@ -26,7 +26,7 @@ struct DemoCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Program.run {
-            let directory = home ?? "/tmp/rollcall-demo-\(ProcessInfo.processInfo.processIdentifier)"
+            let directory = try home ?? Self.temporaryDirectory()
             let server = DevelopmentServer(
                 home: try DevelopmentDirectory(directory),
                 port: port,
@@ -40,6 +40,17 @@ struct DemoCommand: AsyncParsableCommand {
             }
         }
         Output.note("\nEvery step held. Go on with `rollcall dev`.")
+    }
+
+    /// Made here and now: what somebody else made before, or a link to it, is not taken.
+    private static func temporaryDirectory() throws -> String {
+        let directory = "/tmp/rollcall-demo-\(ProcessInfo.processInfo.processIdentifier)"
+        do {
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+        } catch {
+            throw DevelopmentError.homeUnusable(directory)
+        }
+        return directory
     }
 
     private func removeTemporary(_ directory: String) {

@@ -1,5 +1,6 @@
 import App
 import ArgumentParser
+import Domain
 import Logging
 import Postgres
 import Transparency
@@ -76,9 +77,31 @@ struct MigrateCommand: ParsableCommand {
         func run() async throws {
             try await Program.run {
                 let rows = try await options.migrator().status().map { status -> JSON in
-                    ["name": .string(status.name), "state": .string("\(status.state)")]
+                    let (word, problem, at) = Self.told(status.state)
+                    return [
+                        "name": .string(status.name), "file": .string(status.name + ".sql"), "state": .string(word),
+                        "problem": problem.map(JSON.string) ?? .null,
+                        "applied_at": at.map { .string($0.description) } ?? .null,
+                    ]
                 }
-                try output.writer.write(rows, columns: [Column("NAME", "name"), Column("STATE", "state")])
+                try output.writer.write(
+                    rows,
+                    columns: [
+                        Column("FILE", "file"), Column("STATE", "state"), Column("APPLIED AT", "applied_at"),
+                        Column("PROBLEM", "problem"),
+                    ]
+                )
+            }
+        }
+
+        /// A word for scripts, what is wrong for people, and since when it is applied.
+        private static func told(_ state: MigrationStatus.State) -> (String, problem: String?, at: Timestamp?) {
+            switch state {
+            case .applied(let at): ("applied", nil, Timestamp(microseconds: at.microseconds))
+            case .pending: ("pending", nil, nil)
+            case .edited: ("edited", "the file was edited after it had been applied", nil)
+            case .unknown: ("unknown", "it was applied, and this program does not know it", nil)
+            case .outOfOrder: ("out_of_order", "it is not applied, though a later one is", nil)
             }
         }
     }
