@@ -86,13 +86,14 @@ import Testing
         try await serve(limits) { port in
             let client = try await RawClient(port: port)
             await client.send("GET / HTTP/1.1\r\nHost: h\r\n")
-            let began = ContinuousClock.now
-            while !client.isClosed, ContinuousClock.now - began < .seconds(5) {
+            let deadline = ContinuousClock.now + RawClient.patience
+            while !client.isClosed, ContinuousClock.now < deadline {
                 await client.send("x: y\r\n")
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(client.isClosed)
-            #expect(ContinuousClock.now - began < .seconds(2))
+            // Not for its length: that would be answered.
+            #expect(client.text.isEmpty)
         }
     }
 
@@ -100,18 +101,19 @@ import Testing
     func `a body that trickles in is answered 408 and cut off`(framing: String) async throws {
         var limits = EdgeLimits()
         limits.requestRead = .milliseconds(300)
+        // The time for the answer, on a machine that is busy with other tests too.
+        limits.linger = RawClient.patience
         try await serve(limits) { port in
             let client = try await RawClient(port: port)
             await client.send("POST /echo HTTP/1.1\r\nHost: h\r\n\(framing)\r\n\r\n")
-            let began = ContinuousClock.now
-            while !client.isClosed, ContinuousClock.now - began < .seconds(5) {
+            let deadline = ContinuousClock.now + RawClient.patience
+            while !client.isClosed, ContinuousClock.now < deadline {
                 await client.send(framing.hasPrefix("T") ? "1\r\na\r\n" : "a")
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(client.isClosed)
             #expect(client.text.statusLine == "HTTP/1.1 408 Request Timeout")
             #expect(client.text.contains("/problems/request-timeout"))
-            #expect(ContinuousClock.now - began < .seconds(4))
         }
     }
 
@@ -238,13 +240,7 @@ import Testing
             #expect(await first.wait { first.text.hasSuffix("hello") && first.text.count > 300 })
             await second.close()
             // The place is free once the server has seen the end.
-            var isServed = false
-            for _ in 0..<50 where !isServed {
-                let next = try await RawClient(port: port)
-                await next.send(request)
-                isServed = await next.waitForText("hello", within: .milliseconds(100))
-            }
-            #expect(isServed)
+            #expect(try await RawClient.becomesServed(at: port))
         }
     }
 
@@ -276,9 +272,10 @@ import Testing
         try await serve { port in
             let client = try await RawClient(port: port)
             await client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc")
-            try await Task.sleep(for: .milliseconds(50))
-            await client.close()
-            #expect(!client.text.contains("3 bytes"))
+            await client.finishSending()
+            let answer = try #require(await client.textAtClose(), "the connection has to end")
+            #expect(answer.statusLine == "HTTP/1.1 400 Bad Request")
+            #expect(!answer.contains("3 bytes"))
         }
     }
 
@@ -333,13 +330,7 @@ import Testing
             let client = try await RawClient(port: port, reads: false)
             await client.send("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n")
             // Its place among the connections is free again, which is how the end shows from outside.
-            var isServed = false
-            for _ in 0..<60 where !isServed {
-                let next = try await RawClient(port: port)
-                await next.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-                isServed = await next.waitForText("hello", within: .milliseconds(100))
-            }
-            #expect(isServed)
+            #expect(try await RawClient.becomesServed(at: port))
         }
     }
 }

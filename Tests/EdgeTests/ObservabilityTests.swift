@@ -169,11 +169,10 @@ import Testing
             written.withLock { $0 += bytes }
         }
         let line = [UInt8](repeating: 97, count: 1023) + [10]
-        let began = ContinuousClock.now
+        // Returns at all: the reader goes on only afterwards.
         for _ in 0..<10_000 { sink.append(line) }
-        #expect(ContinuousClock.now - began < .seconds(5))
         released.store(true, ordering: .relaxed)
-        sink.flush(within: .seconds(5))
+        sink.flush(within: .seconds(60))
         let text = String(decoding: written.withLock { $0 }, as: UTF8.self)
         #expect(text.contains("Log lines were dropped"))
         #expect(text.utf8.count <= 2 * LogSink.mostQueuedBytes + 1024)

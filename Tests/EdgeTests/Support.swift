@@ -99,13 +99,21 @@ final class RawClient: Sendable {
         }
     }
 
+    /// Closes this side only: what the peer still says is read.
+    func finishSending() async {
+        channel.close(mode: .output, promise: nil)
+    }
+
     func close() async {
         channel.close(promise: nil)
         await wait { self.isClosed }
     }
 
+    /// Far more than anything takes that does come: what never comes is what costs it.
+    static let patience = Duration.seconds(90)
+
     /// Whether the condition came true in time.
-    @discardableResult func wait(within limit: Duration = .seconds(5), until condition: () -> Bool) async -> Bool {
+    @discardableResult func wait(within limit: Duration = patience, until condition: () -> Bool) async -> Bool {
         let deadline = ContinuousClock.now + limit
         while !condition() {
             guard ContinuousClock.now < deadline else { return false }
@@ -115,12 +123,25 @@ final class RawClient: Sendable {
     }
 
     /// Everything that came until the peer closed, or nil when it did not close in time.
-    func textAtClose(within limit: Duration = .seconds(5)) async -> String? {
+    func textAtClose(within limit: Duration = patience) async -> String? {
         await wait(within: limit) { self.isClosed } ? text : nil
     }
 
-    func waitForText(_ wanted: String, within limit: Duration = .seconds(5)) async -> Bool {
+    func waitForText(_ wanted: String, within limit: Duration = patience) async -> Bool {
         await wait(within: limit) { self.text.contains(wanted) }
+    }
+
+    /// Asks anew, each time on a connection of its own, until one is served: where a place among the connections has to
+    /// become free first.
+    static func becomesServed(at port: Int, within limit: Duration = patience) async throws -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while ContinuousClock.now < deadline {
+            let next = try await RawClient(port: port)
+            await next.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await next.wait { next.isClosed || next.text.contains("hello") }
+            if next.text.contains("hello") { return true }
+        }
+        return false
     }
 }
 

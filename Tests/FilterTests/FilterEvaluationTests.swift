@@ -127,6 +127,7 @@ import Transparency
         let subject = JSONSubject(["x": .string(String(repeating: "a", count: 1_000_000))])
         let filter = try Filter("x co \"\(part)\"")
         let taken = ContinuousClock().measure { #expect(!filter.matches(subject)) }
-        #expect(taken < .seconds(5))
+        // Every start anew would be eight thousand million comparisons: minutes.
+        #expect(taken < .seconds(60))
     }
 }

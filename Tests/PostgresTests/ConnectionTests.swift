@@ -196,7 +196,7 @@ import Testing
 
     @Test func `limits hold for the session`() async throws {
         let server = try await TestCluster.shared.server
-        let limits = SessionLimits(statementTimeout: .milliseconds(150), lockTimeout: nil)
+        let limits = SessionLimits(statementTimeout: .seconds(1), lockTimeout: nil)
         let connection = try await PostgresConnection.connect(
             PostgresConnectionConfiguration(connectionString: server.connectionString(), limits: limits)
         )

@@ -48,7 +48,7 @@ import Testing
                 configuration: PostgresPoolConfiguration(
                     connection: connection,
                     size: 8,
-                    waitTimeout: .seconds(20),
+                    waitTimeout: .seconds(90),
                     longestBackoff: .milliseconds(200)
                 ),
                 logger: .silent
@@ -97,7 +97,7 @@ import Testing
     @Test func `a cancelled task ends its statement on the server`() async throws {
         try await withPooler { database, pool in
             let task = Task { try await pool.query("SELECT pg_sleep(30)") }
-            try await Task.sleep(for: .milliseconds(1000))
+            try await database.untilExecuting("SELECT pg_sleep(30)")
             task.cancel()
             let error = await #expect(throws: PostgresError.self) { try await task.value }
             guard case .cancelled = error else { return #expect(Bool(false), "\(String(describing: error))") }

@@ -7,10 +7,12 @@ struct SilentPeer {
 
     struct Failed: Error {}
 
-    init() throws {
+    /// Port 0 is any.
+    init(port wanted: UInt16 = 0) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = wanted.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let descriptor = descriptor
@@ -20,16 +22,25 @@ struct SilentPeer {
                     && getsockname(descriptor, pointer, &length) == 0
             }
         }
-        guard bound else { throw Failed() }
+        guard bound else {
+            _ = Glibc.close(descriptor)
+            throw Failed()
+        }
         port = UInt16(bigEndian: address.sin_port)
     }
 
     func close() { _ = Glibc.close(descriptor) }
 
-    /// A port on which nobody listens at the moment.
+    /// A port on which nobody listens at the moment. Below those that the kernel gives to clients: one of them that
+    /// tries it before its server listens could reach itself.
     static func freePort() throws -> UInt16 {
-        let peer = try SilentPeer()
-        defer { peer.close() }
-        return peer.port
+        for _ in 0..<1000 {
+            let candidate = UInt16.random(in: 20_000..<32_000)
+            // Taken: the next one.
+            guard let peer = try? SilentPeer(port: candidate) else { continue }
+            peer.close()
+            return candidate
+        }
+        throw Failed()
     }
 }

@@ -17,7 +17,10 @@ import Testing
             statementMode: mode,
             limits: limits
         )
-        return PostgresPool(configuration: PostgresPoolConfiguration(connection: connection, size: 2), logger: .silent)
+        return PostgresPool(
+            configuration: PostgresPoolConfiguration(connection: connection, size: 2, waitTimeout: .seconds(90)),
+            logger: .silent
+        )
     }
 
     private func table() async throws -> TestDatabase {
@@ -183,18 +186,16 @@ import Testing
     func `a cancelled task ends its statement on the server and rolls back`(mode: StatementMode) async throws {
         let database = try await table()
         let pool = pool(database, mode)
-        let started = ContinuousClock.now
         let task = Task {
             try await pool.transaction { transaction in
                 _ = try await transaction.query("INSERT INTO t VALUES (1)")
                 _ = try await transaction.query("SELECT pg_sleep(30)")
             }
         }
-        try await Task.sleep(for: .milliseconds(300))
+        try await database.untilExecuting("SELECT pg_sleep(30)")
         task.cancel()
         let error = await #expect(throws: PostgresError.self) { try await task.value }
         guard case .cancelled = error else { return #expect(Bool(false), "\(String(describing: error))") }
-        #expect(started.duration(to: .now) < .seconds(5))
         #expect(try await ids(database).isEmpty)
         let running = try await database.query(
             """

@@ -57,6 +57,8 @@ package struct StoreFixture: Sendable {
                 connection: PostgresConnectionConfiguration(connectionString: connectionString),
                 size: size,
                 minimum: 0,
+                // For whoever has to be served, on a machine that is busy with other tests too.
+                waitTimeout: .seconds(90),
                 drainTimeout: .seconds(2)
             ),
             logger: Logger(label: "pool", factory: { _ in SwiftLogNoOpLogHandler() })

@@ -53,20 +53,27 @@ package struct TestDatabase: Sendable {
         }
     }
 
+    /// Waits until a session of this database executes just that text.
+    package func untilExecuting(_ text: String) async throws {
+        try await eventually {
+            try await !query(
+                """
+                SELECT FROM pg_stat_activity
+                WHERE query = \(text) AND state = 'active' AND datname = current_database()
+                """
+            ).isEmpty
+        }
+    }
+
     /// Copies files instead of logging every page, which is quicker where nothing needs to survive.
     private static func createDatabase(_ name: String, from source: String, on server: EmbeddedServer) async throws {
         let name = try identifier(name)
         let source = try identifier(source)
         let connection = try await PostgresConnection.connect(to: server.connectionString())
         // A template is busy while another copy of it starts or the connection that filled it is on its way out.
-        for _ in 0..<200 {
-            if try await copy(source, to: name, connection) { return await connection.close() }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        throw TemplateBusy()
+        try await eventually { try await copy(source, to: name, connection) }
+        await connection.close()
     }
-
-    private struct TemplateBusy: Error {}
 
     private static func copy(
         _ source: PostgresIdentifier,
