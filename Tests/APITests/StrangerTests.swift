@@ -65,6 +65,21 @@ import Transparency
         }
     }
 
+    @Test func `a key of another organization is none of one's own source`() async throws {
+        try await TestAPI.with { api in
+            let things = try await Self.things(in: api)
+            let own = try await api.fixture.source(in: api.organization)
+            var answers: [String] = []
+            for key in [things["key"] ?? "", "key_01k9qyc5qje1qsv9svhrqgc8zz"] {
+                let answer = try await api.send(.delete, "/v1/sources/\(own.id)/keys/\(key)", as: api.admin)
+                #expect(answer.status == 404)
+                answers.append(answer.withoutRequest)
+            }
+            #expect(answers[0] == answers[1])
+            #expect(try await api.fixture.number("SELECT count(*) FROM source_keys") == 2)
+        }
+    }
+
     @Test func `no list shows a thing of another organization`() async throws {
         try await TestAPI.with { api in
             let things = try await Self.things(in: api)
