@@ -18,7 +18,7 @@ extension EndToEnd {
                 let other = development.bearer(nil).at(web)
                 var shown: [String: String] = [:]
                 shown["errors"] = try await misuse(client, development, other)
-                try await use(client, development, at: web)
+                let added = try await use(client, development, at: web)
 
                 shown["log of dev"] = development.log
                 shown["log of serve"] = try String(contentsOfFile: development.home + "-web.err", encoding: .utf8)
@@ -32,7 +32,7 @@ extension EndToEnd {
                 )
                 shown["audit log"] = try await development.auditor().get("/v1/audit/entries?limit=200").text
                 expectSound(shown)
-                let secrets = try secrets(client, development)
+                let secrets = try secrets(client, added, development)
                 for (place, text) in shown {
                     for (name, forms) in secrets {
                         for form in forms { #expect(!text.contains(form), "\(place) holds \(name)") }
@@ -45,7 +45,15 @@ extension EndToEnd {
         private func expectSound(_ shown: [String: String]) {
             #expect(shown["log of dev"]?.contains("\"message\"") ?? false, "\(shown["log of dev"]?.prefix(400) ?? "")")
             #expect(shown["log of serve"]?.contains("Ready") ?? false)
-            #expect(shown["metrics"]?.contains("rollcall_deliveries") ?? false)
+            for metric in [
+                #"rollcall_deliveries_total{source="hris",verdict="accepted"}"#,
+                "rollcall_acknowledgement_seconds_count",
+                "rollcall_events_pending ", "rollcall_events_oldest_age_seconds ",
+                #"rollcall_pool_connections{state="idle"}"#, #"rollcall_partitions_ahead{table="audit_entries"} 3"#,
+                "rollcall_commit_batch_size", "rollcall_http_requests_total",
+            ] {
+                #expect(shown["metrics"]?.contains(metric) ?? false, "\(metric)")
+            }
             #expect(shown["dump"]?.contains("COPY public.tokens") ?? false)
             #expect(shown["dump"]?.contains("ada@acme.example") ?? false)
             #expect(shown["errors"]?.contains("request_id") ?? false)
@@ -53,14 +61,19 @@ extension EndToEnd {
         }
 
         /// Every secret, in the forms in which it could stand somewhere.
-        private func secrets(_ client: Story.Client, _ development: Development) throws -> [(String, [String])] {
+        private func secrets(
+            _ client: Story.Client,
+            _ added: String,
+            _ development: Development
+        ) throws -> [(String, [String])] {
             let source = development.sender().secret
             let payload = String(source.dropFirst("whsec_".count))
             let line = try String(contentsOfFile: development.home + "/keyring", encoding: .utf8)
             let key = line.split(whereSeparator: \.isWhitespace).last.map(String.init) ?? ""
             #expect(key.count > 40 && payload.count > 40)
             let texts = [
-                ("the source's secret", payload), ("the client secret", client.secret),
+                ("the source's secret", payload), ("the secret of the key added", String(added.dropFirst(6))),
+                ("the client secret", client.secret),
                 ("the access token", client.token),
                 ("the claim link", String(client.link.split(separator: "/").last ?? "")),
                 ("the admin's token", development.admin().token ?? ""),
@@ -87,17 +100,15 @@ extension EndToEnd {
                 "ROLLCALL_LOG_LEVEL": "trace",
             ])
             _ = try await development.launch("web", ["serve"], environment: settings)
-            for _ in 0..<200 {
-                if let answer = try? await development.bearer(nil).at(web).get("/readyz"), answer.status == 200 {
-                    break
-                }
-                try await Task.sleep(for: .milliseconds(50))
+            try await eventually {
+                // No answer yet: asked again.
+                (try? await development.bearer(nil).at(web).get("/readyz"))?.status == 200
             }
             return (metrics, web)
         }
 
-        /// On both servers, each secret where it belongs.
-        private func use(_ client: Story.Client, _ development: Development, at port: Int) async throws {
+        /// On both servers, each secret where it belongs; one that is made for it is returned.
+        private func use(_ client: Story.Client, _ development: Development, at port: Int) async throws -> String {
             for server in [development.bearer(client.token), development.bearer(client.token).at(port)] {
                 #expect(try await server.get("/v1/people").status == 200)
             }
@@ -119,6 +130,7 @@ extension EndToEnd {
                     == 201
             )
             #expect(try await development.settle())
+            return fresh
         }
 
         /// Each secret where it does not belong: what is answered, all together.

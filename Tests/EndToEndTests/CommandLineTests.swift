@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import TestSupport
 import Testing
 import Transparency
@@ -147,6 +148,8 @@ extension EndToEnd {
             let sick = try await Program.run(["doctor"], environment: incomplete)
             #expect(sick.status == 1 && sick.stdout.contains("fail"), "\(sick.stdout)")
 
+            try await partitions(development, settings)
+
             let config = try await Program.run(["config", "show", "--origin"], environment: settings)
             #expect(config.status == 0 && config.stdout.contains("environment ROLLCALL_PUBLIC_URL"))
             #expect(config.stdout.contains("ROLLCALL_KEYRING_FILE") && config.stdout.contains("default"))
@@ -157,10 +160,56 @@ extension EndToEnd {
             let migrations = try await Program.run(["migrate", "status"], environment: settings)
             #expect(migrations.status == 0 && migrations.stdout.contains("0001_organizations"))
             #expect(!migrations.stdout.contains("pending"), "\(migrations.stdout)")
+            try await refusals(development, settings)
             let plan = try await Program.run(["migrate", "plan"], environment: settings)
             #expect(plan.status == 0 && plan.stderr.contains("nothing is pending"))
             let unknown = settings.merging(["ROLLCALL_NOTHING": "1"]) { $1 }
             #expect(try await Program.run(["config", "show"], environment: unknown).status == 2)
+        }
+
+        /// One month ahead is a warning, none a failure, and a process that keeps the log makes them when it starts.
+        private func partitions(_ development: Development, _ settings: [String: String]) async throws {
+            let names = try await development.texts(
+                """
+                SELECT c.relname::text AS t FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                WHERE i.inhparent = 'audit_entries'::regclass ORDER BY 1
+                """
+            )
+            #expect(names.count == 4)
+            for (name, state) in [(names[3], "ok"), (names[2], "warn"), (names[1], "fail")] {
+                let partition = try #require(PostgresIdentifier(name))
+                try await development.rows("DROP TABLE \(identifier: partition)")
+                let doctor = try await Program.run(["doctor", "-o", "json"], environment: settings)
+                let lines = try JSON.parse(text: doctor.stdout).array ?? []
+                let line = lines.first { $0["check"]?.string == "partitions" }
+                #expect(line?["state"]?.string == state, "\(doctor.stdout)")
+                #expect((line?["fix"]?.string == nil) == (state == "ok"), "\(doctor.stdout)")
+                #expect(doctor.status == (state == "fail" ? 1 : 0))
+            }
+            let sequencer = development.settings(["ROLLCALL_ROLES": "sequencer"])
+            _ = try await development.launch("sequencer", ["serve"], environment: sequencer)
+            try await eventually { try await development.number("SELECT partitions_ahead()::bigint AS n") == 3 }
+        }
+
+        /// A migration that was edited after it had been applied: what refuses names its file and says why.
+        private func refusals(_ development: Development, _ settings: [String: String]) async throws {
+            let name = "0002_people_and_users"
+            let kept = try await development.texts(
+                "SELECT checksum AS t FROM migration.applied WHERE name = \(name)"
+            )
+            try await development.rows("UPDATE migration.applied SET checksum = 'x' WHERE name = \(name)")
+            for command in [["migrate", "verify"], ["migrate", "plan"], ["migrate", "up"], ["serve"]] {
+                let run = try await Program.run(command, environment: settings)
+                #expect(run.status == 1, "\(command): \(run.status)")
+                #expect(run.stderr.contains(name) && run.stderr.contains("edited"), "\(command): \(run.stderr)")
+            }
+            let status = try await Program.run(["migrate", "status", "-o", "csv"], environment: settings)
+            #expect(status.stdout.contains("\(name).sql") && status.stdout.contains("edited"), "\(status.stdout)")
+            let doctor = try await Program.run(["doctor"], environment: settings)
+            #expect(doctor.status == 1 && doctor.stdout.contains(name), "\(doctor.stdout)")
+            try await development.rows(
+                "UPDATE migration.applied SET checksum = \(kept.first ?? "") WHERE name = \(name)"
+            )
         }
 
         private func verb(

@@ -22,7 +22,7 @@ final class Development: Sendable {
 
     private static let count = Atomic<Int>(0)
     /// For a start on a home that has to recover, on a busy machine.
-    private static let startLimit = Duration.seconds(60)
+    private static let startLimit = Duration.seconds(150)
 
     private init(home: String) { self.home = home }
 
@@ -187,7 +187,7 @@ extension Development {
     }
 
     /// Until no delivery waits to be mapped and no event to be applied.
-    func settle(within limit: Duration = .seconds(30)) async throws -> Bool {
+    func settle(within limit: Duration = .seconds(120)) async throws -> Bool {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
             let waiting = try await number(
@@ -215,7 +215,7 @@ enum Processes {
         return !stat[name...].hasPrefix(") Z")
     }
 
-    static func end(_ process: Int32, by signal: Int32, within limit: Duration = .seconds(40)) async throws {
+    static func end(_ process: Int32, by signal: Int32, within limit: Duration = .seconds(120)) async throws {
         guard process > 0 else { return }
         _ = Glibc.kill(process, signal)
         let deadline = ContinuousClock.now + limit

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Postgres
 import Synchronization
+import TestSupport
 import Testing
 import Transparency
 
@@ -29,7 +30,7 @@ extension EndToEnd {
                     try await group.waitForAll()
                 }
                 #expect(try await development.settle())
-                #expect(bystander.served > 50 && bystander.slowest < .seconds(5), "others were served meanwhile")
+                #expect(bystander.served > 50 && bystander.slowest < .seconds(20), "others were served meanwhile")
                 #expect(memory.most < 500 * 1024, "\(memory.most) KiB resident at most")
                 print(
                     "HostileBodies: \(memory.first) to \(memory.most) KiB resident, \(bystander.served) requests of "
@@ -85,10 +86,9 @@ extension EndToEnd {
         private func mapped(_ answer: Answer, _ development: Development) async throws -> JSON {
             let id = answer.json["delivery"]?.string ?? ""
             var shown: JSON = .null
-            for _ in 0..<200 {
+            try await eventually {
                 shown = try await development.admin().get("/v1/deliveries/\(id)").json
-                if shown["status"]?.string != "accepted" { return shown }
-                try await Task.sleep(for: .milliseconds(25))
+                return shown["status"]?.string != "accepted"
             }
             return shown
         }
@@ -209,14 +209,14 @@ extension EndToEnd {
                 group.addTask {
                     for _ in 0..<40 where await body.send(" ") { try await Task.sleep(for: .seconds(1)) }
                 }
-                let closed = await idle[0].isClosed(within: .seconds(16))
+                let closed = await idle[0].isClosed(within: .seconds(60))
                 #expect(closed, "an idle connection is closed")
-                let answered = await header.answer(within: .seconds(10))
+                let answered = await header.answer(within: .seconds(60))
                 #expect(answered == 408 || header.isClosed)
-                #expect(await body.answer(within: .seconds(40)) == 408, "a body that never ends")
+                #expect(await body.answer(within: .seconds(90)) == 408, "a body that never ends")
                 try await group.waitForAll()
             }
-            for wire in idle { #expect(await wire.isClosed(within: .seconds(5))) }
+            for wire in idle { #expect(await wire.isClosed(within: .seconds(60))) }
             header.close()
             body.close()
         }

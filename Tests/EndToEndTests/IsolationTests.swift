@@ -125,7 +125,7 @@ extension EndToEnd {
             var headers: HTTPFields = [:]
             let body = body ?? example
             if body != nil { headers[.contentType] = isPatch ? "application/merge-patch+json" : "application/json" }
-            if method == .patch || method == .delete { headers[.ifMatch] = "\"1\"" }
+            if method == .patch || method == .delete { headers[.ifMatch] = "\"v1\"" }
             return try await caller.send(method, path, headers: headers, body: body?.bytes ?? [])
         }
     }

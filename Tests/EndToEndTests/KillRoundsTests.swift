@@ -1,7 +1,9 @@
 import Foundation
 import Glibc
+import Outbound
 import Postgres
 import Synchronization
+import TestSupport
 import Testing
 import Transparency
 
@@ -9,7 +11,8 @@ extension EndToEnd {
     /// Whatever is killed when, under load.
     @Suite struct KillRounds {
         private static let rounds = 20
-        private static let load = Duration.milliseconds(400)
+        /// Deliveries that have to be acknowledged between two kills, so that each strikes in the middle of work.
+        private static let load = 25
 
         @Test func `twenty rounds of kill -9 lose nothing and do nothing twice`() async throws {
             try await Development.with("kills") { development in
@@ -17,19 +20,27 @@ extension EndToEnd {
                 try await withThrowingTaskGroup { group in
                     group.addTask { try await senders.run() }
                     for round in 0..<Self.rounds {
-                        try await Task.sleep(for: Self.load)
+                        try await loaded(senders)
                         try await kill(round, development)
                         try await development.start()
                     }
-                    try await Task.sleep(for: Self.load)
+                    try await loaded(senders)
                     senders.stop()
                     try await group.waitForAll()
                 }
-                let settled = try await development.settle(within: .seconds(60))
+                let settled = try await development.settle()
                 #expect(settled, "no event is pending, no delivery waits")
                 try await expectDeliveries(senders.acknowledged, development)
                 try await expectEvents(development)
                 try await expectEntries(development)
+            }
+        }
+
+        private func loaded(_ senders: Senders) async throws {
+            let before = senders.acknowledged.count
+            try await eventually(within: .seconds(240)) {
+                if let fault = senders.fault { throw fault }
+                return senders.acknowledged.count >= before + Self.load
             }
         }
 
@@ -64,7 +75,7 @@ extension EndToEnd {
             #expect(lost.isEmpty, "\(lost.count) of \(acknowledged.count) are not there exactly once")
             // What was not acknowledged was sent until it was.
             #expect(stored.count == acknowledged.count)
-            #expect(acknowledged.count > 20 * Self.rounds, "the rounds were under load")
+            #expect(acknowledged.count >= Self.load * (Self.rounds + 1), "the rounds were under load")
             print("KillRounds: \(acknowledged.count) deliveries over \(Self.rounds) rounds")
         }
 
@@ -116,6 +127,13 @@ extension EndToEnd {
                 )
                 #expect(wrong == 0, "\(action) and its rows do not match one to one")
             }
+            let changed = try await development.number(
+                """
+                SELECT count(*) AS n FROM people p WHERE version - 1 <> (SELECT count(*) FROM audit_entries e
+                    WHERE e.target_id = p.id AND e.action IN ('person.updated', 'person.ended', 'person.returned'))
+                """
+            )
+            #expect(changed == 0, "each change of a person has its entry")
             let twice = try await development.number(
                 "SELECT count(*) AS n FROM (SELECT FROM " + leaf
                     + " WHERE l ->> 'source_event' IS NOT NULL GROUP BY l ->> 'source_event', action, target_id "
@@ -139,30 +157,44 @@ extension EndToEnd {
     /// HR systems that post on while the other side goes and comes: again, with the same id, until it is acknowledged.
     final class Senders: Sendable {
         private static let concurrency = 6
-        private static let patience = Duration.seconds(60)
+        private static let patience = Duration.seconds(240)
 
         private let sender: Sender
         private let state = Mutex(State())
 
         private struct State {
             var isStopped = false
+            /// What ended a sender; whoever waits for deliveries would wait in vain.
+            var fault: (any Error)?
             var acknowledged: [String: String] = [:]
         }
 
-        struct Refused: Error { let status: Int }
-        struct Abandoned: Error {}
+        struct Refused: Error {
+            let status: Int
+            let body: String
+        }
+        struct Abandoned: Error { let last: String }
 
         init(to sender: Sender, port: Int) { self.sender = sender }
 
         /// Signed id to the id of the delivery.
         var acknowledged: [String: String] { state.withLock { $0.acknowledged } }
 
+        var fault: (any Error)? { state.withLock { $0.fault } }
+
         func stop() { state.withLock { $0.isStopped = true } }
         private var isStopped: Bool { state.withLock { $0.isStopped } }
 
         func run() async throws {
             try await withThrowingTaskGroup { group in
-                for lane in 0..<Self.concurrency { group.addTask { try await self.work(lane) } }
+                for lane in 0..<Self.concurrency {
+                    group.addTask {
+                        do { try await self.work(lane) } catch {
+                            self.state.withLock { $0.fault = $0.fault ?? error }
+                            throw error
+                        }
+                    }
+                }
                 try await group.waitForAll()
             }
         }
@@ -187,17 +219,22 @@ extension EndToEnd {
         private func deliver(_ event: JSON) async throws {
             let id = Sender.newID()
             let deadline = ContinuousClock.now + Self.patience
+            var last = ""
             while ContinuousClock.now < deadline {
-                // No connection, or one that broke: nothing is known, so it is sent again.
-                if let answer = try? await sender.post(event, id: id) {
+                do {
+                    let answer = try await sender.post(event, id: id)
                     if answer.status == 202, let delivery = answer.json["delivery"]?.string {
                         return state.withLock { $0.acknowledged[id] = delivery }
                     }
-                    guard answer.status == 503 else { throw Refused(status: answer.status) }
+                    guard answer.status == 503 else { throw Refused(status: answer.status, body: answer.text) }
+                    last = answer.text
+                } catch let error as OutboundError {
+                    // No connection, or one that broke: nothing is known, so it is sent again.
+                    last = "\(error)"
                 }
                 try await Task.sleep(for: .milliseconds(50))
             }
-            throw Abandoned()
+            throw Abandoned(last: last)
         }
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import HTTPTypes
 import Postgres
+import TestSupport
 import Testing
 import Transparency
 
@@ -158,7 +159,7 @@ extension EndToEnd {
                     }
                     try await group.waitForAll()
                 }
-                #expect(try await development.settle(within: .seconds(60)))
+                #expect(try await development.settle())
                 #expect(
                     try await development.number("SELECT count(*) AS n FROM events WHERE status = 'applied'")
                         == 3 * persons
@@ -178,7 +179,7 @@ extension EndToEnd {
 
         // MARK: Looking
 
-        /// The one event of a delivery, when `condition` holds; the last look otherwise.
+        /// The one event of a delivery, once `condition` holds.
         private func event(
             of answer: Answer,
             _ development: Development,
@@ -186,13 +187,11 @@ extension EndToEnd {
         ) async throws -> JSON {
             let delivery = try #require(answer.json["delivery"]?.string)
             var event: JSON = .null
-            for _ in 0..<400 {
+            try await eventually {
                 let row = try await development.admin().get("/v1/deliveries/\(delivery)").json
-                if let id = row[pointer: "/events/0/id"]?.string {
-                    event = try await development.admin().get("/v1/events/\(id)").json
-                    if condition(event) { return event }
-                }
-                try await Task.sleep(for: .milliseconds(25))
+                guard let id = row[pointer: "/events/0/id"]?.string else { return false }
+                event = try await development.admin().get("/v1/events/\(id)").json
+                return condition(event)
             }
             return event
         }

@@ -44,7 +44,7 @@ final class Wire: Sendable {
     @discardableResult func send(_ text: String) async -> Bool { await send(Array(text.utf8)) }
 
     /// The status of the first answer, or nil when none came in time before the peer closed.
-    func answer(within limit: Duration = .seconds(10)) async -> Int? {
+    func answer(within limit: Duration = .seconds(90)) async -> Int? {
         await wait(within: limit) { self.status != nil || self.isClosed }
         return status
     }
