@@ -95,6 +95,9 @@ BEGIN
             EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', part);
             EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', part);
             EXECUTE format('CREATE POLICY owner ON %I TO %I USING (true) WITH CHECK (true)', part, current_user);
+            -- Those for each row come from the parent; this one does not.
+            EXECUTE format('CREATE TRIGGER audit_entries_not_truncated BEFORE TRUNCATE ON %I '
+                'FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting()', part);
             made := made + 1;
         END IF;
     END LOOP;

@@ -57,4 +57,27 @@ import Testing
             #expect(seen == Int64(Store.partitionsAheadWanted) + 1)
         }
     }
+
+    @Test func `not even the owner rewrites one`() async throws {
+        try await StoreFixture.with { fixture in
+            let organization = try await fixture.organization()
+            _ = try await fixture.owner.query(
+                """
+                INSERT INTO audit_entries (organization_id, id, recorded_at, leaf, action, outcome)
+                VALUES (\(organization.id), gen_random_uuid(), now(), '\\x7b7d', 'audit.read', 'done')
+                """
+            )
+            let names = try await fixture.owner.query(Self.partitions).map { try $0.decode("name", as: String.self) }
+            let current = try #require(names.first.flatMap { PostgresIdentifier($0) })
+            let attempts: [SQL] = [
+                "TRUNCATE \(identifier: current)", "DELETE FROM \(identifier: current)",
+                "UPDATE \(identifier: current) SET outcome = 'refused'",
+            ]
+            for attempt in attempts {
+                let error = await #expect(throws: PostgresError.self) { _ = try await fixture.owner.query(attempt) }
+                #expect(error?.sqlState == .insufficientPrivilege, "\(attempt)")
+            }
+            #expect(try await fixture.number("SELECT count(*) FROM audit_entries") == 1)
+        }
+    }
 }
