@@ -120,7 +120,10 @@ extension Target {
 let package = Package(
     name: "rollcall",
     platforms: [.macOS(.v26)],
-    products: [.executable(name: "rollcall", targets: ["rollcall"])],
+    products: [
+        .executable(name: "rollcall", targets: ["rollcall"]),
+        .executable(name: "rollcall-verify", targets: ["rollcall-verify"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON"]),
@@ -214,6 +217,12 @@ let package = Package(
             swiftSettings: .strict
         ),
 
+        .executableTarget(
+            name: "rollcall-verify",
+            dependencies: ["Transparency", .argumentParser],
+            swiftSettings: .strict
+        ),
+
         // Tests.
         .room(
             "TestSupport",
@@ -276,6 +285,7 @@ let package = Package(
                 .nioPosix,
             ]
         ),
+        .tests("RollcallVerify", uses: ["rollcall-verify", "Transparency", .argumentParser]),
         .tests(
             "Rollcall",
             uses: ["rollcall", "Transparency", "TestSupport", .argumentParser],

@@ -50,7 +50,8 @@ package struct ConsistencyProof: Hashable, Sendable {
             (fn, sn) = (fn >> 1, sn >> 1)
         }
         guard sn == 0 else { throw .proofLength(hashes.count) }
-        guard fr == oldRoot else { throw .rootDiffers(size: oldSize) }
+        // The new root first: hashes that do not make it say nothing about the old one.
         guard sr == root else { throw .rootDiffers(size: size) }
+        guard fr == oldRoot else { throw .rootDiffers(size: oldSize) }
     }
 }
