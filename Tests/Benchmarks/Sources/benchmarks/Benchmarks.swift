@@ -22,17 +22,19 @@ struct Measure: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Measure, and print the table.")
 
     @Option(help: "The rollcall program.") var rollcall: String
+    @Option(help: "The rollcall-verify program.") var verifier: String
     @Option(help: "Directory of the cluster's socket.") var socket: String
     @Option(help: "Port of the cluster.") var port: Int
     @Option(help: "Directory for logs and the keyring.") var scratch: String
     @Option(help: "Rounds; a base and its figure alternate in each.") var rounds: Int = 3
     @Option(help: "Seconds of one measurement.") var seconds: Double = 5
-    @Option(help: "Which figures: deliveries, apply, tokens; all by default.") var only: [Section] = []
+    @Option(help: "Which figures: deliveries, apply, tokens, verify; all by default.") var only: [Section] = []
 
     enum Section: String, CaseIterable, ExpressibleByArgument {
         case deliveries
         case apply
         case tokens
+        case verify
     }
 
     func validate() throws {
@@ -46,6 +48,7 @@ struct Measure: ParsableCommand {
         let bench = Bench(
             cluster: cluster,
             rollcall: rollcall,
+            verifier: verifier,
             scratch: scratch,
             bases: try BaseServer.start(scratch: scratch),
             rounds: rounds,
@@ -58,6 +61,7 @@ struct Measure: ParsableCommand {
         if sections.contains(.tokens) { try bench.tokens(into: &table) }
         if sections.contains(.apply) { try bench.apply(into: &table) }
         if sections.contains(.deliveries) { try bench.deliveries(into: &table) }
+        if sections.contains(.verify) { try bench.verify(into: &table) }
         print(table.text)
     }
 }
@@ -66,6 +70,7 @@ struct Measure: ParsableCommand {
 struct Bench {
     let cluster: Cluster
     let rollcall: String
+    let verifier: String
     let scratch: String
     let bases: BaseServer
     let rounds: Int
