@@ -31,6 +31,31 @@ import Transparency
         }
     }
 
+    @Test func `proofs of the upstream corpus hold or fail as they have to`() throws {
+        let lines = String(decoding: try Vectors.bytes("rfc6962/consistency.jsonl"), as: UTF8.self).split(
+            separator: "\n"
+        )
+        #expect(lines.count == 9)
+        for line in lines {
+            let vector = try JSON.parse(Array(line.utf8))
+            let written = vector["proof"]?.array ?? []
+            let hashes = written.compactMap { $0.string.flatMap { MerkleHash(base64: $0) } }
+            let sizes = try (#require(vector["size1"]?.int64), #require(vector["size2"]?.int64))
+            let roots = try ["root1", "root2"].map {
+                try #require(vector[$0]?.string.flatMap { MerkleHash(base64: $0) })
+            }
+            // What is no hash cannot stand in a proof of ours.
+            var holds = hashes.count == written.count
+            do {
+                try ConsistencyProof(oldSize: Int(sizes.0), size: Int(sizes.1), hashes: hashes)
+                    .verify(oldRoot: roots[0], root: roots[1])
+            } catch {
+                holds = false
+            }
+            #expect(vector["wantErr"]?.bool == !holds, "\(line)")
+        }
+    }
+
     @Test func `all proofs of trees up to 70 leaves are those of the definition, and hold`() throws {
         let leaves = NaiveTree.leaves(70)
         for size in 1...leaves.count {
@@ -165,9 +190,12 @@ import Transparency
                 if oldRoot != root {
                     #expect(throws: TreeError.self) { try good.verify(oldRoot: root, root: oldRoot) }
                 }
-                for (wrong, to) in [
+                let sizes = [
                     (0, size), (-1, size), (size + 1, size), (old, old - 1), (old + 1, size), (old - 1, size),
-                ] {
+                    (old ^ 2, size), (old, size * 2), (old, size / 2),
+                ]
+                // From 0 to 2 as from 2 to 2 there is nothing to hash.
+                for (wrong, to) in sizes where wrong != old || to != size {
                     #expect(throws: TreeError.self) {
                         try ConsistencyProof(oldSize: wrong, size: to, hashes: good.hashes)
                             .verify(oldRoot: oldRoot, root: root)
