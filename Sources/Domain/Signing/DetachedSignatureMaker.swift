@@ -20,11 +20,10 @@ struct DetachedSignatureMaker {
         let fixed = values.map { "\($0.name)=\($0.value)" }
         var signatures: [String] = []
         for key in keys {
-            for scheme in rule.schemes {
+            for scheme in rule.schemes where scheme.signed == rule.schemes.first?.signed {
                 let bytes = try signedBytes(scheme, timestamp, SignatureHeader.Group(values: values))
                 guard let signature = try key.trySign(bytes, with: scheme.algorithm) else { continue }
                 signatures.append(rule.grammar.item(tag: scheme.tag, text: scheme.encode(signature)))
-                if !rule.grammar.isTagged || scheme.signed != rule.schemes.first?.signed { break }
             }
         }
         guard !signatures.isEmpty else { throw .noKeyThatSigns }

@@ -17,6 +17,10 @@ enum KeyReader {
         case .utf8: return Read(material: .symmetric(SymmetricKey(data: Array(secret.utf8))))
         case .token: return Read(material: .token(secret))
         case .base64: return Read(material: .symmetric(try symmetric(try decoded(secret))))
+        case .base64Long:
+            let bytes = try decoded(secret)
+            guard bytes.count >= 32 else { throw .tooShort(bytes: 32) }
+            return Read(material: .symmetric(SymmetricKey(data: bytes)))
         case .whsec: return Read(material: .symmetric(try symmetric(try decoded(secret.dropFirst(6)))))
         case .whpk: return Read(material: .publicKey(try publicKey(try decoded(secret.dropFirst(5)))))
         case .ed25519: return Read(material: .publicKey(try publicKey(try decoded(secret))))

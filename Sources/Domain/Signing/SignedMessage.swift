@@ -34,6 +34,9 @@ struct SignedMessage {
                 guard let signature = scheme.decode(value) else { continue }
                 var text = made.first { $0.signed == scheme.signed }?.text
                 if text == nil {
+                    // Versions that cover different parts: whoever carries the request on could take the stronger away, and
+                    // the rest would be another delivery.
+                    guard made.isEmpty else { throw .signatureTooMany }
                     texts.append(try parts.signedBytes(scheme, id: id, timestamp: timestamp, in: group))
                     made.append((scheme.signed, texts.count - 1))
                     text = texts.count - 1

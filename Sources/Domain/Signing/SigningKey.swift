@@ -125,7 +125,8 @@ extension SigningKey {
     var tokenAlgorithm: SigningProfile.TokenAlgorithm? {
         switch material {
         case .token: nil
-        case .symmetric: .hs256
+        // RFC 7518 3.2; the library ends the process over a shorter one.
+        case .symmetric(let key): key.bitCount >= 256 ? .hs256 : nil
         case .publicKey, .privateKey: .edDSA
         case .p256: .es256
         case .p384: .es384
@@ -143,7 +144,7 @@ extension SigningProfile.SecretForm {
         case .whsk: "whsk_"
         case .jwk: "{"
         case .pem: "-----BEGIN "
-        case .utf8, .base64, .ed25519, .token: nil
+        case .utf8, .base64, .base64Long, .ed25519, .token: nil
         }
     }
 }

@@ -70,6 +70,8 @@ package struct SigningProfile: Sendable, Hashable {
         case utf8
         /// base64 of a symmetric key.
         case base64
+        /// base64 of a symmetric key of 256 bits or more, as RFC 7518 3.2 asks for.
+        case base64Long = "base64-32"
         /// base64 of an Ed25519 public key's 32 bytes.
         case ed25519
         /// A JSON Web Key (RFC 7517), public, private or symmetric. Its `kid` names it, its `alg` fixes the algorithm.
