@@ -67,6 +67,15 @@ struct LogDirectory {
         throw Fault(.missing, LogFile.tile(place).path, "it is not there")
     }
 
+    /// Bundles that begin or go on where a log of that size ends: of entries that nobody has signed.
+    func entriesBeyond(_ size: Int) -> [String] {
+        let (last, held) = size.quotientAndRemainder(dividingBy: TileCoordinate.fullWidth)
+        let wider = (held + 1...TileCoordinate.fullWidth).compactMap { BundleCoordinate(index: last, width: $0) }
+        let next = (1...TileCoordinate.fullWidth).compactMap { BundleCoordinate(index: last + 1, width: $0) }
+        return (wider + next).map { LogFile.entries($0).path }
+            .filter { FileManager.default.fileExists(atPath: "\(path)/\($0)") }
+    }
+
     private func leaves(
         _ bytes: [UInt8],
         at place: BundleCoordinate,

@@ -43,6 +43,8 @@ struct RangeCommand: Verb {
             more: [
                 ("entries", .integer(counts.entries)), ("bytes", .integer(counts.bytes)),
                 ("goes_on_from", .array(walk.held.map { .integer($0.checkpoint.size) })),
+                // No fault: a log may have grown while it was copied. But what stands there is not proved.
+                ("not_covered", .array(directory.entriesBeyond(signed.checkpoint.size).map(JSON.string))),
             ]
         )
     }

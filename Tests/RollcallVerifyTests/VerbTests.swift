@@ -28,6 +28,20 @@ import Transparency
         #expect(Said(["range", log.path, "--vkey", try ExportedLog.vkey()]).code == 0)
     }
 
+    @Test(arguments: [(256, 257), (257, 258), (257, 512), (250, 600), (0, 1)])
+    func `entries behind the signed ones are named as not covered`(size: Int, more: Int) throws {
+        let entries = ExportedLog.entries(more)
+        let log = try ExportedLog(Array(entries[..<size]))
+        let vkey = try ExportedLog.vkey()
+        #expect(try Said(["range", log.path, "--vkey", vkey, "-o", "json"]).json["not_covered"] == [])
+        let checkpoint = try log.bytes("checkpoint")
+        try log.write(entries)
+        try log.put(checkpoint, "checkpoint")
+        let said = Said(["range", log.path, "--vkey", vkey, "-o", "json"])
+        #expect(said.code == 0)
+        #expect(try said.json["not_covered"]?.array?.isEmpty == false)
+    }
+
     @Test func `a log whose key changed, and one with a witness`() throws {
         let entries = ExportedLog.entries(20)
         let log = try ExportedLog(entries, signedBy: ExportedLog.key(seed: 2), witnesses: [ExportedLog.witness()])

@@ -34,6 +34,7 @@ package struct TileCoordinate: Hashable, Sendable {
 
     /// The tile at that place as a tree of that size has it; nil where it has none.
     package static func at(level: Int, index: Int, size: Int) -> TileCoordinate? {
+        guard (0...highestLevel).contains(level), index >= 0 else { return nil }
         let left = hashes(ofLevel: level, size: size) - index << height
         return TileCoordinate(level: level, index: index, width: min(left, fullWidth))
     }
