@@ -110,6 +110,64 @@ import Testing
         #expect(error?.description.hasPrefix("sample.yaml") == true)
     }
 
+    @Test func `profiles say what their proof is worth`() throws {
+        let profiles = try SigningProfile.embedded()
+        let unproved = profiles.values.filter { !$0.provesBody }.map(\.name).sorted()
+        #expect(unproved == ["lever", "okta", "personio", "rippling", "workday"])
+        let untimed = profiles.values.filter { !$0.hasSignedTime }.map(\.name).sorted()
+        #expect(
+            untimed == [
+                "ashby", "bamboohr", "deel", "github", "greenhouse", "gusto", "hibob", "merge", "okta", "outpost",
+                "personio", "rippling", "workday",
+            ]
+        )
+        #expect(profiles["set"]?.response.rejectForm == .securityEvent)
+        #expect(profiles["set"]?.response.reject == 400)
+        #expect(profiles["greenhouse"]?.response.success == 200)
+        #expect(profiles["personio"]?.response.ackBudget == .seconds(3))
+        for profile in profiles.values {
+            #expect(profile.unconfirmed.allSatisfy { $0.count <= 160 && $0.last == "." }, "\(profile.name)")
+            #expect(profile.isCredential(header: "Authorization"))
+        }
+    }
+
+    @Test(arguments: [
+        ("signed: [body]", "signed: [listed-names, listed-values, body]", "signed"),
+        ("  prefix: \"sha256=\"", "  prefix: \"sha256=\"\n  listed: {pair: h}", "signature.listed"),
+        ("  header: X-Hub-Signature-256", "  field: signature", "signature.field"),
+        ("signed: [body]", "signed: [body]\nid: {fields: []}", "id.fields"),
+        ("signed: [body]", "signed: [body]\nid: {fields: [id]}", "id.fields[0]"),
+        ("signed: [body]", "signed: [id, body]\nid: {fields: [/id]}", "signed"),
+        (
+            "signed: [body]",
+            "signed: [body, timestamp]\ntimestamp: {header: t, unit: lenient, past_seconds: 9, future_seconds: none}",
+            "timestamp.past_seconds"
+        ),
+        (
+            "signed: [body]",
+            "signed: [body, timestamp]\ntimestamp: {header: t, unit: seconds, past_seconds: ever, future_seconds: none}",
+            "timestamp.past_seconds"
+        ),
+        (
+            "signed: [body]",
+            "signed: [body, timestamp]\ntimestamp: {header: t, unit: seconds, past_seconds: 9, future_seconds: wide}",
+            "timestamp.future_seconds"
+        ),
+        ("signed: [body]", "signed: [body]\ncredential: {header: x, kind: bearer}", "credential"),
+        ("secrets: [utf8]", "secrets: [utf8, base64]", "secrets"), ("secrets: [utf8]", "secrets: [token]", "secrets"),
+        ("content_types: [application/json]", "content_types: []", "content_types"),
+        ("equal_deliveries: merge", "equal_deliveries: maybe", "equal_deliveries"),
+        ("success: 200", "success: 200, reject_form: soap", "response.reject_form"),
+        ("handshakes: []", "handshakes: [{accept_ping: {}}]", "handshakes[0].accept_ping.when"),
+        ("handshakes: []", "handshakes: [{dance: {}}]", "handshakes[0].accept_ping"),
+        ("handshakes: []", "handshakes: [{echo_get: {header: x}}]", "handshakes[0].echo_get.member"),
+        ("encoding: hex", "encoding: hex, signed: [method]", "body"),
+    ])
+    func `a contradiction is refused with its field`(old: String, new: String, field: String) {
+        let error = #expect(throws: SigningProfileError.self) { try Self.profile([(old, new)]) }
+        #expect(error?.field == field)
+    }
+
     @Test func `a MAC behind a prefix is a file`() async throws {
         let profile = try Self.profile()
         let secret = "It's a Secret to Everybody"
