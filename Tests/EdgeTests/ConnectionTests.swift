@@ -118,12 +118,16 @@ import Testing
     }
 
     @Test func `an idle connection is closed, before and after a request`() async throws {
-        var limits = EdgeLimits()
-        limits.firstHeader = .milliseconds(200)
-        limits.keepAlive = .milliseconds(200)
-        try await serve(limits) { port in
+        var before = EdgeLimits()
+        before.firstHeader = .milliseconds(200)
+        try await serve(before) { port in
             let answer4 = try await exchange(port, "")
             #expect(answer4.isEmpty)
+        }
+        // The request itself has its whole time, on a machine that is busy with other tests too.
+        var after = EdgeLimits()
+        after.keepAlive = .milliseconds(200)
+        try await serve(after) { port in
             let answer5 = try await exchange(port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
             #expect(answer5.hasSuffix("hello"))
         }
