@@ -67,6 +67,28 @@ import Testing
         try await server.stop(.fast)
     }
 
+    @Test func `a server that is dead and that nobody buried is none`() async throws {
+        let server = EmbeddedServer(home: home("zombie"), logger: .silent)
+        try FileManager.default.createDirectory(atPath: server.data.string, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: server.home.string) }
+        let parent = Process()
+        parent.executableURL = URL(filePath: "/bin/sh")
+        // The shell becomes a sleep, which waits for no child.
+        let script =
+            "cp /bin/sleep \"$0/postgres\" && { \"$0/postgres\" 600 & echo $! > \"$0/data/postmaster.pid\"; exec sleep 600; }"
+        parent.arguments = ["-c", script, server.home.string]
+        try parent.run()
+        try await eventually { server.postmaster != nil }
+        let child = try #require(server.postmaster)
+        try await kill9("\(child)")
+        try await eventually {
+            try String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8).contains("(postgres) Z")
+        }
+        #expect(server.postmaster == nil)
+        parent.terminate()
+        parent.waitUntilExit()
+    }
+
     @Test func `only its user reaches the socket and nobody a port`() async throws {
         let server = try await TestCluster.shared.server
         let attributes = try FileManager.default.attributesOfItem(atPath: server.socketDirectory.string)

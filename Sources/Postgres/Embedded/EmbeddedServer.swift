@@ -114,9 +114,11 @@ package struct EmbeddedServer: Sendable {
         guard let text = try? String(contentsOfFile: data.appending("postmaster.pid").string, encoding: .utf8),
             let line = text.split(separator: "\n").first, let process = Int32(line),
             // A process of that number that is not the server's got it after a reboot.
-            let command = try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8),
-            command.trimmed == "postgres"
+            let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
         else { return nil }
+        let isServers = "\(process) (postgres) "
+        // One that is dead and that nobody buries, as in a container whose first process waits for nobody, is none.
+        guard status.hasPrefix(isServers), !status.dropFirst(isServers.count).hasPrefix("Z") else { return nil }
         return process
     }
 
