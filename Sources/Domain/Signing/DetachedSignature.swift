@@ -30,7 +30,7 @@ struct DetachedSignature {
                 else { continue }
                 hasFittingKind = true
                 guard fits else { continue }
-                return acceptance(of: message, claim, key)
+                return try acceptance(of: message, claim, key)
             }
         }
         if let outside, !isInside { throw outside }
@@ -52,8 +52,8 @@ struct DetachedSignature {
         of message: SignedMessage,
         _ claim: SignedMessage.Claim,
         _ key: SigningKey
-    ) -> Verdict.Acceptance {
-        let id = claim.coversID ? message.id : nil
+    ) throws(Verdict.Refusal) -> Verdict.Acceptance {
+        let id = try message.id(provedBy: claim)
         return Verdict.Acceptance(
             messageID: id,
             signedAt: claim.signedAt,

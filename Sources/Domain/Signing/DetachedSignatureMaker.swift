@@ -69,7 +69,7 @@ struct DetachedSignatureMaker {
     ) throws(SignatureMakerError) -> [UInt8] {
         do throws(Verdict.Refusal) {
             let parts = try MessageParts(rule: rule, request: request)
-            return try parts.signedBytes(scheme, id: try parts.id(), timestamp: timestamp, in: group)
+            return try parts.signedBytes(scheme, id: try parts.headerID(), timestamp: timestamp, in: group)
         } catch {
             switch error {
             case .idMalformed: throw .idUnusable

@@ -4,18 +4,17 @@ import Transparency
 struct MessageParts {
     let rule: SigningProfile.SignatureRule
     let request: HookRequest
-    /// The body as JSON, where the rule points into it.
+    /// The body as JSON, where nothing can be judged without. Elsewhere it is read once the proof holds.
     private let body: JSON?
 
     init(rule: SigningProfile.SignatureRule, request: HookRequest) throws(Verdict.Refusal) {
         self.rule = rule
         self.request = request
-        if rule.needsBody {
-            do { body = try JSON.parse(request.body) } catch { throw .bodyMalformed }
-        } else {
-            // An id in a body that is no JSON is no id: the signed bytes tell repetitions then.
-            body = rule.readsBody ? try? JSON.parse(request.body) : nil
+        guard rule.needsBody else {
+            body = nil
+            return
         }
+        do { body = try JSON.parse(request.body) } catch { throw .bodyMalformed }
     }
 
     func signature() throws(Verdict.Refusal) -> String {
@@ -30,25 +29,27 @@ struct MessageParts {
         }
     }
 
-    /// Nil where the rule has none, or where the body has none.
-    func id() throws(Verdict.Refusal) -> String? {
-        switch rule.id {
-        case nil:
-            return nil
-        case .header(let name):
-            let text = try request.one(name, .id)
-            guard Self.isID(text) else { throw .idMalformed }
+    /// The id in a header; nil where the rule has none there.
+    func headerID() throws(Verdict.Refusal) -> String? {
+        guard case .header(let name) = rule.id else { return nil }
+        let text = try request.one(name, .id)
+        guard Self.isID(text) else { throw .idMalformed }
+        return text
+    }
+
+    /// The id in the body, nil where the rule or the body has none. Parses the body, so only of a request that is proved.
+    func bodyID() throws(Verdict.Refusal) -> String? {
+        guard case .fields(let pointers) = rule.id else { return nil }
+        // A body that is no JSON has no id: the signed bytes tell repetitions then.
+        guard let body = body ?? (try? JSON.parse(request.body)) else { return nil }
+        for pointer in pointers {
+            guard let value = body[pointer: pointer], !value.isNull else { continue }
+            guard let text = value.string ?? value.number?.literal,
+                (1...HookRequest.longestValue).contains(text.utf8.count)
+            else { throw .idMalformed }
             return text
-        case .fields(let pointers):
-            for pointer in pointers {
-                guard let value = body?[pointer: pointer], !value.isNull else { continue }
-                guard let text = value.string ?? value.number?.literal,
-                    (1...HookRequest.longestValue).contains(text.utf8.count)
-                else { throw .idMalformed }
-                return text
-            }
-            return nil
         }
+        return nil
     }
 
     /// Nil where the rule has none.
@@ -176,11 +177,6 @@ extension SigningProfile.SignatureRule {
         if case .field = place { return true }
         if case .field = timestamp?.place { return true }
         return schemes.contains { $0.signed.contains { if case .field = $0 { true } else { false } } }
-    }
-
-    /// Whether the body is parsed at all.
-    var readsBody: Bool {
-        if case .fields = id { true } else { needsBody }
     }
 
     /// Whether a signature of the scheme covers the id, when the sender lists these headers; nil for any list.

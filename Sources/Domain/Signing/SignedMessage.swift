@@ -1,10 +1,11 @@
 /// A delivery taken apart by its profile: who claims what, and the bytes that the claim is about. Says nothing of
 /// whether it is true.
 struct SignedMessage {
-    let id: String?
+    private let parts: MessageParts
+    private let headerID: String?
     /// Signatures of schemes that the profile knows, in the sender's order. At least one.
     private(set) var claims: [Claim] = []
-    /// What is signed: one text, unless several schemes or groups sign different ones.
+    /// What is signed: one text for each group, which has a time of its own.
     private(set) var texts: [[UInt8]] = []
 
     /// One signature, the time it was made at, and which of the texts it is made over.
@@ -18,28 +19,27 @@ struct SignedMessage {
     }
 
     init(rule: SigningProfile.SignatureRule, request: HookRequest) throws(Verdict.Refusal) {
-        let parts = try MessageParts(rule: rule, request: request)
+        parts = try MessageParts(rule: rule, request: request)
         let header = try SignatureHeader(try parts.signature(), grammar: rule.grammar)
-        id = try parts.id()
+        headerID = try parts.headerID()
         var isKnown = false
         for group in header.groups {
             let timestamp = try parts.timestamp(in: group)
             let signedAt = try timestamp.flatMap { text throws(Verdict.Refusal) in try rule.timestamp?.instant(text) }
-            var made: [(signed: [SigningProfile.Part], text: Int)] = []
+            var first: SigningProfile.Scheme?
             for (name, value) in group.values {
                 // Those of unknown versions are passed over, as senders add versions; those of known versions that
                 // cannot be read fit no key, and a header of nothing else is malformed.
                 guard let scheme = rule.schemes.first(where: { $0.tag == name }) else { continue }
                 isKnown = true
                 guard let signature = scheme.decode(value) else { continue }
-                var text = made.first { $0.signed == scheme.signed }?.text
-                if text == nil {
-                    // Versions that cover different parts: whoever carries the request on could take the stronger away, and
-                    // the rest would be another delivery.
-                    guard made.isEmpty else { throw .signatureTooMany }
-                    texts.append(try parts.signedBytes(scheme, id: id, timestamp: timestamp, in: group))
-                    made.append((scheme.signed, texts.count - 1))
-                    text = texts.count - 1
+                if let first {
+                    // Versions that cover different parts: whoever carries the request on could take the stronger one
+                    // away, and the rest would pass for another delivery.
+                    guard first.signed == scheme.signed else { throw .signatureTooMany }
+                } else {
+                    first = scheme
+                    texts.append(try parts.signedBytes(scheme, id: headerID, timestamp: timestamp, in: group))
                 }
                 let listed = scheme.signed.contains(.listedNames) ? try parts.listedNames(in: group) : []
                 claims.append(
@@ -47,7 +47,7 @@ struct SignedMessage {
                         scheme: scheme,
                         signature: signature,
                         signedAt: signedAt,
-                        text: text ?? 0,
+                        text: texts.count - 1,
                         coversID: rule.provesID(scheme, listed: listed)
                     )
                 )
@@ -55,5 +55,12 @@ struct SignedMessage {
         }
         guard isKnown else { throw .versionUnknown }
         guard !claims.isEmpty else { throw .signatureMalformed }
+    }
+
+    /// The sender's id of the delivery, where this claim covers it and is proved.
+    func id(provedBy claim: Claim) throws(Verdict.Refusal) -> String? {
+        guard claim.coversID else { return nil }
+        if let headerID { return headerID }
+        return try parts.bodyID()
     }
 }
