@@ -98,7 +98,10 @@ final class Development: Sendable {
 
     var postmaster: Int32? {
         let file = try? String(contentsOfFile: home + "/cluster/data/postmaster.pid", encoding: .utf8)
-        return file?.split(separator: "\n").first.flatMap { Int32($0) }
+        guard let process = file?.split(separator: "\n").first.flatMap({ Int32($0) }) else { return nil }
+        // Numbers come again: whoever has that of a former server is not to be ended. Where it cannot be seen, it is his.
+        let place = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/cwd")
+        return place == nil || place == home + "/cluster/data" ? process : nil
     }
 
     /// SIGQUIT is PostgreSQL's immediate stop, SIGKILL leaves its backends behind.

@@ -75,7 +75,7 @@ import Testing
         parent.executableURL = URL(filePath: "/bin/sh")
         // The shell becomes a sleep, which waits for no child.
         let script =
-            "cp /bin/sleep \"$0/postgres\" && { \"$0/postgres\" 600 & echo $! > \"$0/data/postmaster.pid\"; exec sleep 600; }"
+            "cd \"$0/data\" && cp /bin/sleep \"$0/postgres\" && { \"$0/postgres\" 600 & echo $! > \"$0/data/postmaster.pid\"; exec sleep 600; }"
         parent.arguments = ["-c", script, server.home.string]
         try parent.run()
         try await eventually { server.postmaster != nil }
@@ -87,6 +87,27 @@ import Testing
         #expect(server.postmaster == nil)
         parent.terminate()
         parent.waitUntilExit()
+    }
+
+    @Test func `a process that has the number of a former server is left alone`() async throws {
+        let running = try await TestCluster.shared.server
+        let server = EmbeddedServer(home: home("former"), logger: .silent)
+        try FileManager.default.createDirectory(atPath: server.data.string, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: server.home.string) }
+        let process = try #require(running.postmaster)
+        // Nothing to be seen, as in many a container, nothing to be told apart.
+        let place = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/cwd")
+        guard place != nil else { return }
+        try "\(process)\n".write(
+            toFile: server.data.appending("postmaster.pid").string,
+            atomically: true,
+            encoding: .utf8
+        )
+        #expect(server.postmaster == nil)
+        try await server.stop(.immediate)
+        #expect(running.postmaster == process)
+        let connection = try await PostgresConnection.connect(to: running.connectionString())
+        #expect(try await connection.query("SELECT 1").count == 1)
     }
 
     @Test func `only its user reaches the socket and nobody a port`() async throws {

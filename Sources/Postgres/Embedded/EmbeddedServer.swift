@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 package import Logging
 package import SystemPackage
 
@@ -112,14 +113,26 @@ package struct EmbeddedServer: Sendable {
     package var postmaster: Int32? {
         // No file, no server.
         guard let text = try? String(contentsOfFile: data.appending("postmaster.pid").string, encoding: .utf8),
-            let line = text.split(separator: "\n").first, let process = Int32(line),
-            // A process of that number that is not the server's got it after a reboot.
-            let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+            let line = text.split(separator: "\n").first, let process = Int32(line), worksHere(process)
         else { return nil }
-        let isServers = "\(process) (postgres) "
-        // One that is dead and that nobody buries, as in a container whose first process waits for nobody, is none.
-        guard status.hasPrefix(isServers), !status.dropFirst(isServers.count).hasPrefix("Z") else { return nil }
         return process
+    }
+
+    /// Whether that process works in this cluster's directory, as its server does. Numbers come again: a process that has
+    /// the one in an old lock file may be anything, the server of another cluster too. One that is dead and that nobody
+    /// buries, as in a container whose first process waits for nobody, works nowhere.
+    private func worksHere(_ process: Int32) -> Bool {
+        var here = Glibc.stat()
+        var there = Glibc.stat()
+        guard unsafe stat(data.string, &here) == 0 else { return false }
+        if unsafe stat("/proc/\(process)/cwd", &there) == 0 {
+            return here.st_dev == there.st_dev && here.st_ino == there.st_ino
+        }
+        // Root that may not look at other users' processes, as in many a container: their name has to do.
+        guard errno == EACCES, let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+        else { return false }
+        let isServers = "\(process) (postgres) "
+        return status.hasPrefix(isServers) && !status.dropFirst(isServers.count).hasPrefix("Z")
     }
 
     // MARK: Contents
