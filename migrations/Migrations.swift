@@ -25,5 +25,6 @@ package enum Migrations {
         EmbeddedMigration(name: "0007_audit", sql: PackageResources._007_audit_sql),
         EmbeddedMigration(name: "0008_crossings", sql: PackageResources._008_crossings_sql),
         EmbeddedMigration(name: "0009_idempotency", sql: PackageResources._009_idempotency_sql),
+        EmbeddedMigration(name: "0010_receiving", sql: PackageResources._010_receiving_sql),
     ]
 }

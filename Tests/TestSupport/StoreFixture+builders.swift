@@ -94,11 +94,13 @@ extension StoreFixture {
         return TestAccount(user: user, username: username, token: token, caller: facts.caller)
     }
 
-    /// A `standard-webhooks` source with mapping `canonical`, its user and one key.
+    /// A source with mapping `canonical`, its user and one key; without `secret` it is one of Standard Webhooks'.
     package func source(
         in organization: TestOrganization,
         slug: String = "hr",
-        timeZone: String = "UTC"
+        timeZone: String = "UTC",
+        profile: String = "standard-webhooks",
+        secret: String? = nil
     ) async throws -> TestSource {
         let source = TestSource(
             id: .unguessable(using: randomness),
@@ -106,7 +108,7 @@ extension StoreFixture {
             slug: slug,
             user: store.newID(),
             key: store.newID(),
-            secret: "whsec_" + Base64.standard.encode(randomness.bytes(24))
+            secret: secret ?? "whsec_" + Base64.standard.encode(randomness.bytes(24))
         )
         let now = clock.now()
         let place = SealedPlace(
@@ -124,7 +126,7 @@ extension StoreFixture {
             """
             INSERT INTO sources (organization_id, id, slug, profile, mapping, time_zone, user_id, status, created_at,
                 updated_at)
-            VALUES (\(organization.id), \(source.id), \(slug), 'standard-webhooks', 'canonical', \(timeZone),
+            VALUES (\(organization.id), \(source.id), \(slug), \(profile), 'canonical', \(timeZone),
                 \(source.user), 'active', \(now), \(now))
             """,
             """

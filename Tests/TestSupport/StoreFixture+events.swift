@@ -9,10 +9,11 @@ extension StoreFixture {
         _ body: JSON,
         from source: TestSource,
         id: String? = nil,
-        signedAt: Timestamp? = nil
+        signedAt: Timestamp? = nil,
+        isBodyProved: Bool = true
     ) async throws -> DeliveryAcceptance.Receipt {
         try await store.perform(
-            acceptance(of: body.bytes, from: source, id: id, signedAt: signedAt),
+            acceptance(of: body.bytes, from: source, id: id, signedAt: signedAt, isBodyProved: isBodyProved),
             in: source.organization
         )
     }
@@ -22,7 +23,9 @@ extension StoreFixture {
         of body: [UInt8],
         from source: TestSource,
         id: String? = nil,
-        signedAt: Timestamp? = nil
+        signedAt: Timestamp? = nil,
+        isBodyProved: Bool = true,
+        notesKeyUse: Bool = false
     ) -> DeliveryAcceptance {
         let delivery = store.newID(DeliveryID.self)
         let request = store.newID(Domain.RequestID.self)
@@ -36,6 +39,8 @@ extension StoreFixture {
             headers: ["webhook-id": .string(id ?? delivery.description)],
             body: body,
             key: source.key,
+            isBodyProved: isBodyProved,
+            notesKeyUse: notesKeyUse,
             request: request,
             attribution: Attribution(
                 actor: .integrationUser(source.user),
@@ -47,7 +52,7 @@ extension StoreFixture {
 
     /// Maps and applies everything that is due now, as a worker would.
     package func settle(at most: Int = 50) async throws {
-        let mapping = DeliveryMapping(mappings: try Mapping.embedded())
+        let mapping = DeliveryMapping(mappings: try Mapping.embedded(), profiles: try SigningProfile.embedded())
         while try await store.performNext(mapping, most: most) > 0 {}
         while try await store.performNext(EventApplication(), most: most) > 0 {}
     }

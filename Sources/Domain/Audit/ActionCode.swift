@@ -9,6 +9,12 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case deliveryUnmapped = "delivery.unmapped"
     case deliveryRead = "delivery.read"
 
+    /// A request that was refused before holds under the keys of now; `after.delivery` is what it became.
+    case rejectedAccepted = "rejected_request.accepted"
+    /// Rejected requests of a source that were kept for their time.
+    case rejectedExpired = "rejected_request.expired"
+    case rejectedRead = "rejected_request.read"
+
     case eventSettled = "event.settled"
     case eventDead = "event.dead"
     case eventRetried = "event.retried"
@@ -51,6 +57,10 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case sourceUpdated = "source.updated"
     case sourceKeyAdded = "source.key_added"
     case sourceKeyRemoved = "source.key_removed"
+    /// A handshake brought a key, which an admin has to confirm.
+    case sourceKeyCaptured = "source.key_captured"
+    case sourceKeyConfirmed = "source.key_confirmed"
+    case sourceKeyDismissed = "source.key_dismissed"
     case sourceRead = "source.read"
 
     case auditRead = "audit.read"

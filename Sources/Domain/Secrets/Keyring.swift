@@ -91,6 +91,26 @@ package struct Keyring: Sendable {
         return "hmac-sha256:\(keys[0].id):" + Data(code).base64EncodedString()
     }
 
+    /// Whether `digest` is what ``headerDigest(of:)`` made of `value`, under any key that the ring still has. Compared in
+    /// constant time.
+    package func matches(_ value: String, headerDigest digest: String) -> Bool {
+        let parts = digest.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0] == "hmac-sha256", let key = keys.first(where: { $0.id == parts[1] }),
+            let code = Data(base64Encoded: String(parts[2]))
+        else { return false }
+        return HMAC<SHA256>.isValidAuthenticationCode(
+            code,
+            authenticating: Data(value.utf8),
+            using: key(.headerDigest)
+        )
+    }
+
+    /// Under which digest a key that a handshake brought is known again, while it is pending.
+    package func pendingKeyDigest(of secret: String, from source: SourceID) -> [UInt8] {
+        let text = Data("\(source)|\(secret)".utf8)
+        return Array(HMAC<SHA256>.authenticationCode(for: text, using: keys[0](.headerDigest)))
+    }
+
     /// The key that list cursors are authenticated with.
     package var cursorKey: SymmetricKey { keys[0](.cursor) }
 

@@ -15,6 +15,10 @@ package struct DeliveryAcceptance: Change {
     package let headers: JSON.Object
     package let body: [UInt8]
     package let key: SourceKeyID?
+    /// Whether the proof covers the body. Events of one that it does not cover are held until an admin decided.
+    package let isBodyProved: Bool
+    /// Whether the key's last use is to be written with it: once a minute, not for each delivery.
+    package let notesKeyUse: Bool
     package let request: RequestID
     package let attribution: Attribution
 
@@ -27,6 +31,8 @@ package struct DeliveryAcceptance: Change {
         headers: JSON.Object,
         body: [UInt8],
         key: SourceKeyID?,
+        isBodyProved: Bool = true,
+        notesKeyUse: Bool = false,
         request: RequestID,
         attribution: Attribution
     ) {
@@ -38,6 +44,8 @@ package struct DeliveryAcceptance: Change {
         self.headers = headers
         self.body = body
         self.key = key
+        self.isBodyProved = isBodyProved
+        self.notesKeyUse = notesKeyUse
         self.request = request
         self.attribution = attribution
     }
@@ -56,7 +64,24 @@ package struct DeliveryAcceptance: Change {
         _ changes: [DeliveryAcceptance],
         in transaction: OrganizationTransaction
     ) async throws -> [Made<Receipt>] {
-        let inserted = Set(try transaction.opened[0].map { try $0.decode("id", as: DeliveryID.self) })
+        try await receipts(of: changes, insertedAs: transaction.opened[0], in: transaction)
+    }
+
+    /// The same as a part of another change's transaction.
+    static func keep(
+        _ changes: [DeliveryAcceptance],
+        in transaction: OrganizationTransaction
+    ) async throws -> [Made<Receipt>] {
+        let rows = try await transaction.query(insert(changes, in: transaction.organization))
+        return try await receipts(of: changes, insertedAs: rows, in: transaction)
+    }
+
+    private static func receipts(
+        of changes: [DeliveryAcceptance],
+        insertedAs rows: PostgresRows,
+        in transaction: OrganizationTransaction
+    ) async throws -> [Made<Receipt>] {
+        let inserted = Set(try rows.map { try $0.decode("id", as: DeliveryID.self) })
         let duplicates = changes.filter { !inserted.contains($0.id) }
         let originals = duplicates.isEmpty ? [:] : try await originals(of: duplicates, in: transaction)
         return try changes.map { change in
@@ -94,20 +119,33 @@ package struct DeliveryAcceptance: Change {
 
     private static func insert(_ changes: [DeliveryAcceptance], in organization: OrganizationID) -> SQL {
         let origins = changes.map(\.attribution.origin)
-        return """
+        return keyUses(of: changes) + """
             INSERT INTO deliveries (organization_id, id, source_id, received_at, signed_at, deduplication, headers, body,
-                key_id, request_id, trace_id, client_address, user_agent, status)
+                key_id, body_proved, request_id, trace_id, client_address, user_agent, status)
             SELECT \(organization), d.id, d.source_id, d.received_at, d.signed_at, d.deduplication, d.headers, d.body,
-                d.key_id, d.request_id, d.trace_id, d.client_address, d.user_agent, 'accepted'
+                d.key_id, d.body_proved, d.request_id, d.trace_id, d.client_address, d.user_agent, 'accepted'
             FROM unnest(\(changes.map(\.id)), \(changes.map(\.source)), \(changes.map(\.receivedAt)),
                 \(changes.map(\.signedAt)), \(changes.map(\.deduplication)),
                 \(changes.map { PostgresJSON($0.headers) }), \(changes.map(\.body)), \(changes.map(\.key)),
-                \(changes.map(\.request)), \(origins.map(\.trace)), \(origins.map { $0.address?.description }),
-                \(origins.map(\.userAgent)))
-                AS d(id, source_id, received_at, signed_at, deduplication, headers, body, key_id, request_id, trace_id,
-                    client_address, user_agent)
+                \(changes.map(\.isBodyProved)), \(changes.map(\.request)), \(origins.map(\.trace)),
+                \(origins.map { $0.address?.description }), \(origins.map(\.userAgent)))
+                AS d(id, source_id, received_at, signed_at, deduplication, headers, body, key_id, body_proved, request_id,
+                    trace_id, client_address, user_agent)
             ON CONFLICT ON CONSTRAINT deliveries_once DO NOTHING
             RETURNING id
+            """
+    }
+
+    /// Goes with the deliveries in one statement, and waits for nobody: a key that is being changed is noted next time.
+    private static func keyUses(of changes: [DeliveryAcceptance]) -> SQL {
+        let noted = changes.filter(\.notesKeyUse)
+        guard let newest = noted.map(\.receivedAt).max() else { return "" }
+        return """
+            WITH used AS (
+                UPDATE source_keys SET last_used_at = greatest(last_used_at, \(newest))
+                WHERE id IN (SELECT k.id FROM source_keys k WHERE k.id = ANY(\(noted.compactMap(\.key)))
+                    FOR NO KEY UPDATE SKIP LOCKED))
+
             """
     }
 

@@ -5,13 +5,20 @@ import Transparency
 
 /// Makes events of accepted deliveries: the first half of what a worker does.
 ///
-/// What does not map is kept and shown with its reason and JSON pointer; it is no failure, and blocks nobody.
+/// What does not map is kept and shown with its reason and JSON pointer; it is no failure, and blocks nobody. Events of
+/// a body that no proof covers are held until an admin decided for its source (``SourceUpdate``).
 package struct DeliveryMapping: ClaimedWork {
     private let mappings: [String: Mapping]
+    private let profiles: [String: SigningProfile]
 
-    package init(mappings: [String: Mapping]) {
+    /// By the names by which sources choose them; the profile says what of a body is the payload.
+    package init(mappings: [String: Mapping], profiles: [String: SigningProfile]) {
         self.mappings = mappings
+        self.profiles = profiles
     }
+
+    /// The reason of a held event.
+    package static let unprovedBody = "unproved_body"
 
     package func claim(_ most: Int, in transaction: ClaimTransaction) async throws -> Claimed<DeliveryID>? {
         let rows = try await transaction.query("SELECT organization_id, id FROM next_deliveries(\(Int32(most)))")
@@ -28,10 +35,11 @@ package struct DeliveryMapping: ClaimedWork {
     ) async throws -> [Recorded] {
         let rows = try await transaction.query(
             """
-            SELECT d.id, d.sequence, d.source_id, d.stored_at, d.received_at, d.body, d.request_id, d.trace_id,
-                d.client_address, d.user_agent, s.mapping, s.time_zone, s.user_id
+            SELECT d.id, d.sequence, d.source_id, d.stored_at, d.received_at, d.headers, d.body, d.request_id, d.trace_id,
+                d.client_address, d.user_agent, s.profile, s.mapping, s.time_zone, s.user_id, s.status AS source_status,
+                NOT d.body_proved AND s.unproved_accepted_at IS NULL AS is_held
             FROM deliveries d JOIN sources s ON (s.organization_id, s.id) = (d.organization_id, d.source_id)
-            WHERE d.id = ANY(\(items)) ORDER BY d.sequence
+            WHERE d.id = ANY(\(items)) ORDER BY d.sequence FOR SHARE OF s
             """
         )
         var events: [MappedEvent] = []
@@ -84,8 +92,37 @@ package struct DeliveryMapping: ClaimedWork {
                 problem: "cannot be dated: time zone \(delivery.timeZone) is not known here"
             )
         }
-        let reading = try mapping.read(delivery.body)
+        guard let payload = try payload(of: delivery) else { return ([], [], zone) }
+        let reading = try mapping.read(payload)
         return (reading.events, reading.refusals, zone)
+    }
+
+    /// The JSON that a delivery carries; nil for a ping, which says nothing of anybody.
+    private func payload(of delivery: DeliveryRow) throws(MappingError) -> [UInt8]? {
+        guard let profile = profiles[delivery.profile] else {
+            throw MappingError(pointer: "", problem: "cannot be read: profile \(delivery.profile) is not installed")
+        }
+        let payload: Payload
+        do {
+            payload = try profile.payload(of: delivery.body, headers: delivery.headers)
+        } catch {
+            let form = error == .formMalformed ? "form" : "token"
+            throw MappingError(pointer: "", problem: "cannot be read: it is not a well-formed \(form)")
+        }
+        guard case .json(let bytes) = payload else { return nil }
+        return try Self.isPing(bytes, of: profile) ? nil : bytes
+    }
+
+    private static func isPing(_ payload: [UInt8], of profile: SigningProfile) throws(MappingError) -> Bool {
+        var conditions: [Handshake.Condition] = []
+        for case .acceptPing(_, let condition?) in profile.handshakes { conditions.append(condition) }
+        if conditions.isEmpty { return false }
+        do {
+            let said = try JSON.parse(payload)
+            return conditions.contains { $0.holds(in: said) }
+        } catch {
+            throw MappingError(pointer: "", problem: "\(error)")
+        }
     }
 
     private func write(
@@ -105,9 +142,10 @@ package struct DeliveryMapping: ClaimedWork {
         ]
         if !events.isEmpty {
             statements += [
-                MappedEvent.insert(events, at: transaction.startedAt, in: transaction.organization),
-                MappedEvent.wakeLanes(events, in: transaction.organization),
+                MappedEvent.insert(events, at: transaction.startedAt, in: transaction.organization)
             ]
+            let awake = events.filter { !$0.delivery.isHeld && !$0.delivery.isPaused }
+            if !awake.isEmpty { statements.append(MappedEvent.wakeLanes(awake, in: transaction.organization)) }
         }
         _ = try await transaction.pipeline(statements)
     }
@@ -119,9 +157,15 @@ struct DeliveryRow {
     let sequence: Int64
     let source: SourceID
     let storedAt: Timestamp
+    let headers: [(name: String, value: String)]
     let body: [UInt8]
+    let profile: String
     let mapping: String
     let timeZone: String
+    /// Its events wait for a decision, because no proof covers its body.
+    let isHeld: Bool
+    /// Its events wait until the source is resumed.
+    let isPaused: Bool
     let attribution: Attribution
 
     init(_ row: PostgresRow) throws {
@@ -129,9 +173,15 @@ struct DeliveryRow {
         sequence = try row.decode("sequence")
         source = try row.decode("source_id")
         storedAt = try row.decode("stored_at")
+        headers = try row.jsonObject("headers").members.flatMap { name, values in
+            (values.array ?? []).map { (name: name, value: $0.string ?? "") }
+        }
         body = try row.decode("body")
+        profile = try row.decode("profile")
         mapping = try row.decode("mapping")
         timeZone = try row.decode("time_zone")
+        isHeld = try row.decode("is_held")
+        isPaused = try row.word("source_status", as: SourceStatus.self) == .paused
         attribution = try Attribution(ofDelivery: row, id: id)
     }
 }
@@ -173,22 +223,25 @@ struct MappedEvent {
     /// A ping names nobody; it settles in a lane of its own.
     private var externalID: String { event.person?.externalID.description ?? "ping" }
     private var dueAt: Timestamp { event.actsAt(in: zone) ?? delivery.storedAt }
+    private var heldFor: String? { delivery.isHeld ? DeliveryMapping.unprovedBody : nil }
 
     static func insert(_ events: [MappedEvent], at now: Timestamp, in organization: OrganizationID) -> SQL {
         """
         INSERT INTO events (organization_id, id, delivery_id, ordinal, source_id, external_id, kind, sender_event_id,
-            occurred_at, effective_at, position_at, sequence, person, status, due_at, created_at)
+            occurred_at, effective_at, position_at, sequence, person, status, reason, due_at, created_at)
         SELECT \(organization), e.id, e.delivery_id, e.ordinal, e.source_id, e.external_id, e.kind, e.sender_event_id,
-            e.occurred_at, e.effective_at, e.position_at, e.sequence, e.person, 'pending', e.due_at, \(now)
+            e.occurred_at, e.effective_at, e.position_at, e.sequence, e.person,
+            CASE WHEN e.reason IS NULL THEN 'pending' ELSE 'held' END, e.reason, e.due_at, \(now)
         FROM unnest(\(events.map(\.id)), \(events.map(\.delivery.id)), \(events.map { Int32($0.ordinal) }),
             \(events.map(\.delivery.source)), \(events.map(\.externalID)), \(events.map(\.event.kind.rawValue)),
             \(events.map(\.event.senderID)), \(events.map(\.event.occurredAt)),
             \(events.map { $0.event.effectiveAt?.instant(in: $0.zone) }),
             \(events.map { $0.event.positionTime(storedAt: $0.delivery.storedAt, in: $0.zone) }),
             \(events.map(\.delivery.sequence)),
-            \(events.map { PostgresJSON($0.event.person?.attributes ?? [:]) }), \(events.map(\.dueAt)))
+            \(events.map { PostgresJSON($0.event.person?.attributes ?? [:]) }), \(events.map(\.heldFor)),
+            \(events.map(\.dueAt)))
             AS e(id, delivery_id, ordinal, source_id, external_id, kind, sender_event_id, occurred_at, effective_at,
-                position_at, sequence, person, due_at)
+                position_at, sequence, person, reason, due_at)
         """
     }
 

@@ -8,7 +8,11 @@ package struct Hook: Sendable {
     package let slug: Slug
     package let profile: String
     package let user: UserID
-    package let isActive: Bool
+    package let status: SourceStatus
+    /// From where its sender may post; nil: from anywhere.
+    package let ipAllowList: [NetworkRange]?
+    /// One more for each key that came or went: under which keys a delivery was judged.
+    package let keysVersion: Int64
     /// Opened; inside their window or not, which the verifier judges by receive time.
     package let keys: [HookKey]
 }
@@ -42,34 +46,45 @@ extension Store {
     package func hook(_ id: SourceID) async throws -> Hook? {
         let found = try await pool.query(
             """
-            SELECT organization_id, slug, profile, mapping, time_zone, user_id, status FROM source_of_hook(\(id))
+            SELECT organization_id, slug, profile, user_id, status, ip_allow_list, keys_version
+            FROM source_of_hook(\(id))
             """
         )
         guard let row = found.first else { return nil }
         let organization = try row.decode("organization_id", as: OrganizationID.self)
-        let keys = try await read(as: organization) { transaction in
-            try await transaction.query(
-                """
-                SELECT id, label, sealed, not_before, not_after FROM source_keys
-                WHERE source_id = \(id) ORDER BY created_at DESC, id
-                """
-            )
-        }
+        let keys = try await read(as: organization) { try await $0.hookKeys(of: id) }
         return Hook(
             source: id,
             organization: organization,
             slug: try row.parse("slug"),
             profile: try row.decode("profile"),
             user: try row.decode("user_id"),
-            isActive: try row.decode("status", as: String.self) == "active",
-            keys: try keys.map { try opened($0, of: organization) }
+            status: try row.word("status"),
+            ipAllowList: try row.networks("ip_allow_list"),
+            keysVersion: try row.decode("keys_version"),
+            keys: keys
         )
     }
+}
 
-    private func opened(_ row: PostgresRow, of organization: OrganizationID) throws -> HookKey {
+extension OrganizationTransaction {
+    /// The keys of a source, the newest first. Throws for one that the keyring cannot open.
+    func hookKeys(of source: SourceID) async throws -> [HookKey] {
+        let rows = try await query(
+            """
+            SELECT id, label, sealed, not_before, not_after FROM source_keys
+            WHERE source_id = \(source) ORDER BY created_at DESC, id
+            """
+        )
+        return try rows.map(opened)
+    }
+
+    private func opened(_ row: PostgresRow) throws -> HookKey {
         let id = try row.decode("id", as: SourceKeyID.self)
-        let place = SealedPlace(organization: organization, row: id.description, field: "source_keys.sealed")
-        let secret = try keyring.open(try row.decode("sealed"), for: place)
+        let secret = try store.keyring.open(
+            try row.decode("sealed"),
+            for: SealedSourceKey.place(of: id, in: organization)
+        )
         return HookKey(
             id: id,
             label: try row.decode("label"),

@@ -9,6 +9,8 @@ import Postgres
 /// - The next event is the oldest due one that no failing older one holds back; one that ends access is held back by
 ///   none.
 /// - What a plan changes, its entries, the event's settlement and the lane's position are one transaction.
+/// - No event of a paused source is applied. Its persons' access is computed anew when an integration changes, all the
+///   same: what an admin takes away does not wait for a source.
 package struct EventApplication: ClaimedWork {
     package init() {}
 
@@ -148,7 +150,7 @@ package struct EventApplication: ClaimedWork {
     }
 
     /// When the next event of the lane `l` may be applied. It waits for a failing older one of its person, unless it ends
-    /// access.
+    /// access. Lanes of a paused source sleep until it is resumed (``SourceUpdate``).
     private static let nextDue: SQL = """
         SELECT min(greatest(e.due_at, CASE WHEN e.kind IN ('leaver', 'revoke-now', 'deleted') THEN e.due_at ELSE (
             SELECT max(f.due_at) FROM events f
@@ -157,9 +159,11 @@ package struct EventApplication: ClaimedWork {
                 AND (f.position_at, f.sequence, f.ordinal) < (e.position_at, e.sequence, e.ordinal)) END))
         FROM events e
         WHERE e.source_id = l.source_id AND e.external_id = l.external_id AND e.status = 'pending'
+            AND NOT EXISTS (SELECT FROM sources s WHERE s.id = l.source_id AND s.status = 'paused')
         """
 
-    /// When each lane has something to do next. A re-evaluation that was asked for stays asked for until it is made: not every event makes one.
+    /// When each lane has something to do next. A re-evaluation that was asked for stays asked for until it is made: not
+    /// every event makes one.
     private static func advance(_ lanes: [Lane], at now: Timestamp, reevaluated: [Lane]) -> SQL {
         let done = Set(reevaluated)
         return """

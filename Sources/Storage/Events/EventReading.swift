@@ -28,6 +28,8 @@ package struct EventView: Sendable {
 /// How far an event got.
 package enum EventStatus: String, Sendable, CaseIterable {
     case pending
+    /// No proof covers its body, and no admin has said that such bodies of its source are acted on.
+    case held
     case applied
     /// Older than what was applied to its person.
     case stale

@@ -84,7 +84,7 @@ struct ProvisioningWorld {
             ORDER BY due.position_at, due.sequence, due.ordinal
             LIMIT 1) e
         JOIN deliveries d ON d.id = e.delivery_id
-        JOIN sources s ON s.id = e.source_id
+        JOIN sources s ON s.id = e.source_id AND s.status <> 'paused'
         """
     }
 

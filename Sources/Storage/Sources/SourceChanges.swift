@@ -3,6 +3,13 @@ import Postgres
 import Transparency
 
 /// Changing what may change of a source. Refused when it is another version than the caller has seen.
+///
+/// What follows from the change is made with it: resuming wakes the persons whose events waited, accepting unproved
+/// bodies releases the events that were held, and a source that is no longer disabled has its rejected requests verified
+/// again.
+///
+/// The row is locked against workers that map (they ask for FOR SHARE), so that no event is held, or left asleep, by what
+/// the source was before.
 package struct SourceUpdate: SingleChange {
     package typealias Output = SourceView
 
@@ -17,19 +24,48 @@ package struct SourceUpdate: SingleChange {
         package let mapping: String
         package let timeZone: String
         package let status: SourceStatus
+        /// nil: from anywhere.
+        package let ipAllowList: [NetworkRange]?
+        /// Whether events of bodies that no proof covers are applied.
+        package let acceptsUnproved: Bool
 
-        package init(slug: Slug, mapping: String, timeZone: String, status: SourceStatus) {
+        package init(
+            slug: Slug,
+            mapping: String,
+            timeZone: String,
+            status: SourceStatus,
+            ipAllowList: [NetworkRange]?,
+            acceptsUnproved: Bool
+        ) {
             self.slug = slug
             self.mapping = mapping
             self.timeZone = timeZone
             self.status = status
+            self.ipAllowList = ipAllowList
+            self.acceptsUnproved = acceptsUnproved
+        }
+
+        fileprivate init(_ view: SourceView) {
+            self.init(
+                slug: view.slug,
+                mapping: view.mapping,
+                timeZone: view.timeZone,
+                status: view.status,
+                ipAllowList: view.ipAllowList,
+                acceptsUnproved: view.unprovedDecision != nil
+            )
         }
 
         var json: JSON.Object {
             [
                 "slug": .string(slug.description), "mapping": .string(mapping), "time_zone": .string(timeZone),
-                "status": .string(status.rawValue),
+                "status": .string(status.rawValue), "ip_allow_list": Self.json(ipAllowList),
+                "accept_unproved_bodies": .bool(acceptsUnproved),
             ]
+        }
+
+        static func json(_ ranges: [NetworkRange]?) -> JSON {
+            ranges.map { .array($0.map { .string($0.description) }) } ?? .null
         }
     }
 
@@ -42,16 +78,11 @@ package struct SourceUpdate: SingleChange {
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (SourceView, [Recorded]) {
-        _ = try await transaction.query("SELECT id FROM sources WHERE id = \(id) FOR UPDATE")
+        _ = try await transaction.query("SELECT id FROM sources WHERE id = \(id) FOR NO KEY UPDATE")
         guard let before = try await transaction.source(id) else { throw ChangeRefusal.notFound }
         guard before.version == expectedVersion else { throw ChangeRefusal.stale }
-        let former = Terms(
-            slug: before.slug,
-            mapping: before.mapping,
-            timeZone: before.timeZone,
-            status: before.status
-        ).json
-        guard former != terms.json else {
+        let former = Terms(before)
+        guard former.json != terms.json else {
             let draft = AuditDraft(
                 .sourceUpdated,
                 .source(id),
@@ -60,29 +91,82 @@ package struct SourceUpdate: SingleChange {
             )
             return (before, [Recorded(draft, by: attribution)])
         }
-        _ = try await transaction.pipeline([
-            """
-            UPDATE sources SET slug = \(terms.slug.description), mapping = \(terms.mapping),
-                time_zone = \(terms.timeZone), status = \(terms.status.rawValue), version = version + 1,
-                updated_at = \(transaction.startedAt)
-            WHERE id = \(id)
-            """,
-            // The name of its user follows, so that the old slug is free for another source.
-            """
-            UPDATE users SET username = \(SourceCreation.username(of: terms.slug)),
-                updated_at = \(transaction.startedAt)
-            WHERE id = \(before.user) AND username = \(SourceCreation.username(of: before.slug))
-            """,
-        ])
+        // The source's row last: to change its slug locks out whoever applies events, and they hold lanes meanwhile.
+        let following = following(from: former, at: transaction.startedAt)
+        let results = try await transaction.pipeline(
+            following + [update(before, at: transaction.startedAt), renameUser(of: before, at: transaction.startedAt)]
+        )
         guard let after = try await transaction.source(id) else { throw ChangeRefusal.notFound }
+        var told = terms.json.differing(from: former.json)
+        if releases(from: former) { told["released_events"] = .integer(results[following.count - 1].affected) }
         let draft = AuditDraft(
             .sourceUpdated,
             .source(id),
             authority: .scope(.sourcesWrite),
-            before: former.differing(from: terms.json),
-            after: terms.json.differing(from: former)
+            before: former.json.differing(from: terms.json),
+            after: told
         )
         return (after, [Recorded(draft, by: attribution)])
+    }
+
+    private func releases(from former: Terms) -> Bool { terms.acceptsUnproved && !former.acceptsUnproved }
+
+    private func update(_ before: SourceView, at now: Timestamp) -> SQL {
+        let decision: (at: Timestamp?, by: UserID?) =
+            switch (terms.acceptsUnproved, before.unprovedDecision) {
+            case (false, _): (nil, nil)
+            case (true, let former?): (former.at, former.by)
+            case (true, nil): (now, attribution.actor.user)
+            }
+        return """
+            UPDATE sources SET slug = \(terms.slug.description), mapping = \(terms.mapping),
+                time_zone = \(terms.timeZone), status = \(terms.status.rawValue),
+                ip_allow_list = \(terms.ipAllowList?.map(\.description) as [String]?),
+                unproved_accepted_at = \(decision.at as Timestamp?), unproved_accepted_by = \(decision.by as UserID?),
+                version = version + 1, updated_at = \(now)
+            WHERE id = \(id)
+            """
+    }
+
+    /// The name of its user follows, so that the old slug is free for another source.
+    private func renameUser(of before: SourceView, at now: Timestamp) -> SQL {
+        """
+        UPDATE users SET username = \(SourceCreation.username(of: terms.slug)), updated_at = \(now)
+        WHERE id = \(before.user) AND username = \(SourceCreation.username(of: before.slug))
+        """
+    }
+
+    /// Lanes before events, as workers lock them; the release of held events is the last.
+    private func following(from former: Terms, at now: Timestamp) -> [SQL] {
+        var statements: [SQL] = []
+        if former.status == .disabled, terms.status != .disabled {
+            statements.append("UPDATE rejected_requests SET review = true WHERE source_id = \(id)")
+        }
+        if former.status == .paused, terms.status != .paused {
+            statements.append(Self.wake("pending", of: id))
+        }
+        if releases(from: former) {
+            statements += [
+                Self.wake("held", of: id),
+                """
+                UPDATE events SET status = 'pending', reason = NULL, due_at = greatest(due_at, \(now))
+                WHERE source_id = \(id) AND status = 'held'
+                """,
+            ]
+        }
+        return statements
+    }
+
+    /// Wakes the lanes with events of that status, in their order.
+    private static func wake(_ status: String, of source: SourceID) -> SQL {
+        """
+        INSERT INTO lanes AS l (organization_id, source_id, external_id, ready_at)
+        SELECT e.organization_id, e.source_id, e.external_id, min(e.due_at) FROM events e
+        WHERE e.source_id = \(source) AND e.status = \(status)
+        GROUP BY e.organization_id, e.source_id, e.external_id
+        ORDER BY e.source_id, e.external_id
+        ON CONFLICT (source_id, external_id) DO UPDATE SET ready_at = least(l.ready_at, excluded.ready_at)
+        """
     }
 }
 
@@ -92,78 +176,5 @@ extension JSON.Object {
         var differing: JSON.Object = [:]
         for (name, value) in members where other[name] != value { differing[name] = value }
         return differing
-    }
-}
-
-/// Adding a key to a source, so that keys rotate without a pause.
-package struct SourceKeyAddition: SingleChange {
-    package typealias Output = SourceKeyView
-
-    private let source: SourceID
-    private let key: NewSourceKey
-    private let attribution: Attribution
-
-    /// Keys of one source at most: every delivery is tried against each.
-    package static let mostKeys = SignatureVerifier.mostKeys
-
-    /// `key` fits the source's profile.
-    package init(_ key: NewSourceKey, to source: SourceID, by attribution: Attribution) {
-        self.source = source
-        self.key = key
-        self.attribution = attribution
-    }
-
-    package func make(in transaction: OrganizationTransaction) async throws -> (SourceKeyView, [Recorded]) {
-        let keys = try await transaction.lockedKeys(of: source)
-        guard keys.count < Self.mostKeys else {
-            throw ChangeRefusal.conflict("A source has at most \(Self.mostKeys) keys; remove one that is over.")
-        }
-        let sealed = try SealedSourceKey(key, in: transaction.store, of: transaction.organization)
-        _ = try await transaction.query(SealedSourceKey.insert([sealed], of: source, in: transaction))
-        let recorded = Recorded(sealed.draft(of: source), by: attribution)
-        return (sealed.view(at: transaction.startedAt), [recorded])
-    }
-}
-
-/// Removing a key of a source, never its last one: a source without a key would verify nothing.
-package struct SourceKeyRemoval: SingleChange {
-    package typealias Output = Void
-
-    private let key: SourceKeyID
-    private let source: SourceID
-    private let attribution: Attribution
-
-    package init(of key: SourceKeyID, from source: SourceID, by attribution: Attribution) {
-        self.key = key
-        self.source = source
-        self.attribution = attribution
-    }
-
-    package func make(in transaction: OrganizationTransaction) async throws -> (Void, [Recorded]) {
-        let keys = try await transaction.lockedKeys(of: source)
-        guard keys.contains(key) else { throw ChangeRefusal.notFound }
-        guard keys.count > 1 else {
-            throw ChangeRefusal.conflict("This is the source's last key; add another first, or pause the source.")
-        }
-        _ = try await transaction.query("DELETE FROM source_keys WHERE id = \(key)")
-        let draft = AuditDraft(
-            .sourceKeyRemoved,
-            .sourceKey(key),
-            authority: .scope(.sourcesWrite),
-            before: ["source": .string(source.description)]
-        )
-        return ((), [Recorded(draft, by: attribution)])
-    }
-}
-
-extension OrganizationTransaction {
-    /// Ids of a source's keys, the source locked so that two removals cannot take the last two.
-    fileprivate func lockedKeys(of source: SourceID) async throws -> [SourceKeyID] {
-        let results = try await pipeline([
-            "SELECT id FROM sources WHERE id = \(source) FOR UPDATE",
-            "SELECT id FROM source_keys WHERE source_id = \(source)",
-        ])
-        guard !results[0].isEmpty else { throw ChangeRefusal.notFound }
-        return try results[1].map { try $0.decode("id") }
     }
 }

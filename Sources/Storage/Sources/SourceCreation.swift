@@ -26,12 +26,27 @@ struct SealedSourceKey: Sendable {
     init(_ key: NewSourceKey, in store: Store, of organization: OrganizationID) throws {
         id = store.newID()
         self.key = key
-        let place = SealedPlace(organization: organization, row: id.description, field: "source_keys.sealed")
-        sealed = try store.keyring.seal(Array(key.secret.reveal().utf8), for: place, using: store.randomness)
+        sealed = try store.keyring.seal(
+            Array(key.secret.reveal().utf8),
+            for: Self.place(of: id, in: organization),
+            using: store.randomness
+        )
+    }
+
+    /// Where a key is sealed for, also while it is pending.
+    static func place(of id: SourceKeyID, in organization: OrganizationID) -> SealedPlace {
+        SealedPlace(organization: organization, row: id.description, field: "source_keys.sealed")
     }
 
     func view(at now: Timestamp) -> SourceKeyView {
-        SourceKeyView(id: id, label: key.label, notBefore: key.notBefore, notAfter: key.notAfter, createdAt: now)
+        SourceKeyView(
+            id: id,
+            label: key.label,
+            notBefore: key.notBefore,
+            notAfter: key.notAfter,
+            lastUsedAt: nil,
+            createdAt: now
+        )
     }
 
     static func insert(
@@ -72,15 +87,17 @@ package struct SourceCreation: SingleChange {
     private let profile: String
     private let mapping: String
     private let timeZone: String
+    private let ipAllowList: [NetworkRange]?
     private let keys: [NewSourceKey]
     private let attribution: Attribution
 
-    /// At least one key, each fit for the profile.
+    /// Each key fit for the profile. No key at all is for profiles whose sender brings it by a handshake.
     package init(
         slug: Slug,
         profile: String,
         mapping: String,
         timeZone: String,
+        ipAllowList: [NetworkRange]? = nil,
         keys: [NewSourceKey],
         by attribution: Attribution,
         in store: Store
@@ -91,6 +108,7 @@ package struct SourceCreation: SingleChange {
         self.profile = profile
         self.mapping = mapping
         self.timeZone = timeZone
+        self.ipAllowList = ipAllowList
         self.keys = keys
         self.attribution = attribution
     }
@@ -107,10 +125,10 @@ package struct SourceCreation: SingleChange {
                 \(id), 'active', \(now), \(now))
             """,
             """
-            INSERT INTO sources (organization_id, id, slug, profile, mapping, time_zone, user_id, status, created_at,
-                updated_at)
-            VALUES (\(organization), \(id), \(slug.description), \(profile), \(mapping), \(timeZone), \(user), 'active',
-                \(now), \(now))
+            INSERT INTO sources (organization_id, id, slug, profile, mapping, time_zone, ip_allow_list, user_id, status,
+                created_at, updated_at)
+            VALUES (\(organization), \(id), \(slug.description), \(profile), \(mapping), \(timeZone),
+                \(ipAllowList?.map(\.description) as [String]?), \(user), 'active', \(now), \(now))
             """,
             SealedSourceKey.insert(sealed, of: id, in: transaction),
         ])
@@ -121,6 +139,8 @@ package struct SourceCreation: SingleChange {
             mapping: mapping,
             timeZone: timeZone,
             status: .active,
+            ipAllowList: ipAllowList,
+            unprovedDecision: nil,
             user: user,
             keys: sealed.map { $0.view(at: now) },
             version: 1,
@@ -143,7 +163,8 @@ package struct SourceCreation: SingleChange {
                 authority: .scope(.sourcesWrite),
                 after: [
                     "slug": .string(slug.description), "profile": .string(profile), "mapping": .string(mapping),
-                    "time_zone": .string(timeZone), "status": "active", "user": .string(user.description),
+                    "time_zone": .string(timeZone), "status": "active",
+                    "ip_allow_list": SourceUpdate.Terms.json(ipAllowList), "user": .string(user.description),
                 ]
             ),
             AuditDraft(

@@ -10,6 +10,10 @@ package struct SourceView: Sendable {
     /// A name of the time zone database.
     package let timeZone: String
     package let status: SourceStatus
+    /// From where its sender may post; nil: from anywhere; never empty.
+    package let ipAllowList: [NetworkRange]?
+    /// nil: events of bodies that no proof covers are held.
+    package let unprovedDecision: UnprovedDecision?
     package let user: UserID
     package let keys: [SourceKeyView]
     package let version: Int64
@@ -17,10 +21,19 @@ package struct SourceView: Sendable {
     package let updatedAt: Timestamp
 }
 
-/// Whether a source's deliveries are taken.
+/// That events of bodies which no proof covers may be applied for a source, and who said so.
+package struct UnprovedDecision: Sendable, Hashable {
+    package let by: UserID
+    package let at: Timestamp
+}
+
+/// Whether a source's deliveries are taken, and whether what they say is applied.
 package enum SourceStatus: String, Sendable, CaseIterable {
     case active
+    /// Deliveries are accepted, kept and mapped; their events wait until it is active again.
     case paused
+    /// Nothing is taken any more (410). What was accepted before is applied.
+    case disabled
 }
 
 /// A key of a source, without its secret.
@@ -29,6 +42,8 @@ package struct SourceKeyView: Sendable {
     package let label: String?
     package let notBefore: Timestamp?
     package let notAfter: Timestamp?
+    /// When a delivery was last verified with it, to the minute.
+    package let lastUsedAt: Timestamp?
     package let createdAt: Timestamp
 }
 
@@ -36,13 +51,12 @@ extension OrganizationTransaction {
     /// The next sources behind `after`, in the order of their ids, which is no order of time.
     package func sources(after: SourceID?, most: Int) async throws -> [SourceView] {
         let results = try await pipeline([
+            Self.sourceColumns + """
+                 WHERE id > \(after ?? .lowest)
+                ORDER BY id LIMIT \(most)
+                """,
             """
-            SELECT id, slug, profile, mapping, time_zone, status, user_id, version, created_at, updated_at FROM sources
-            WHERE id > \(after ?? .lowest)
-            ORDER BY id LIMIT \(most)
-            """,
-            """
-            SELECT k.source_id, k.id, k.label, k.not_before, k.not_after, k.created_at FROM source_keys k
+            SELECT k.source_id, k.id, k.label, k.not_before, k.not_after, k.last_used_at, k.created_at FROM source_keys k
             WHERE k.source_id IN (
                 SELECT s.id FROM sources s WHERE s.id > \(after ?? .lowest) ORDER BY s.id LIMIT \(most))
             ORDER BY k.created_at, k.id
@@ -54,16 +68,20 @@ extension OrganizationTransaction {
     /// nil where the organization has none of that id.
     package func source(_ id: SourceID) async throws -> SourceView? {
         let results = try await pipeline([
+            Self.sourceColumns + " WHERE id = \(id)",
             """
-            SELECT id, slug, profile, mapping, time_zone, status, user_id, version, created_at, updated_at FROM sources
-            WHERE id = \(id)
-            """,
-            """
-            SELECT source_id, id, label, not_before, not_after, created_at FROM source_keys
+            SELECT source_id, id, label, not_before, not_after, last_used_at, created_at FROM source_keys
             WHERE source_id = \(id) ORDER BY created_at, id
             """,
         ])
         return try Self.sources(results).first
+    }
+
+    private static var sourceColumns: SQL {
+        """
+        SELECT id, slug, profile, mapping, time_zone, status, ip_allow_list, unproved_accepted_by, unproved_accepted_at,
+            user_id, version, created_at, updated_at FROM sources
+        """
     }
 
     private static func sources(_ results: [PostgresRows]) throws -> [SourceView] {
@@ -86,12 +104,21 @@ extension SourceView {
             mapping: try row.decode("mapping"),
             timeZone: try row.decode("time_zone"),
             status: try row.word("status"),
+            ipAllowList: try row.networks("ip_allow_list"),
+            unprovedDecision: try UnprovedDecision(row: row),
             user: try row.decode("user_id"),
             keys: keys,
             version: try row.decode("version"),
             createdAt: try row.decode("created_at"),
             updatedAt: try row.decode("updated_at")
         )
+    }
+}
+
+extension UnprovedDecision {
+    fileprivate init?(row: PostgresRow) throws {
+        guard let by = try row.decode("unproved_accepted_by", as: UserID?.self) else { return nil }
+        self.init(by: by, at: try row.decode("unproved_accepted_at"))
     }
 }
 
@@ -102,6 +129,7 @@ extension SourceKeyView {
             label: try row.decode("label"),
             notBefore: try row.decode("not_before"),
             notAfter: try row.decode("not_after"),
+            lastUsedAt: try row.decode("last_used_at"),
             createdAt: try row.decode("created_at")
         )
     }
