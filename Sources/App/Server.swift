@@ -75,23 +75,32 @@ package struct Server: Sendable {
         let issues = GroupCommit<TokenIssue>(store, name: "token")
         let lastUses = LastUses(store)
         let tallies = RefusalTallies(store, logger: logger)
+        let rejected = RejectedQueue(store, tallies: tallies)
+        let profiles = try SigningProfile.embedded()
         var services: [any Service] = [store.pool]
         if settings.roles.contains(.sequencer) { services.append(AuditLogKeeper(store: store, logger: logger)) }
         if settings.roles.contains(.worker) {
             services.append(
-                ProvisioningEngine(store: store, mappings: try Mapping.embedded(), signal: signal, logger: logger)
+                ProvisioningEngine(
+                    store: store,
+                    mappings: try Mapping.embedded(),
+                    profiles: profiles,
+                    signal: signal,
+                    logger: logger
+                )
             )
         }
         if let address = settings.metricsBind { services.append(try metricsServer(at: address)) }
         guard settings.roles.contains(.web) else { return services }
-        services += [tallies, lastUses, acceptances, observations, issues]
+        services += [tallies, rejected, lastUses, acceptances, observations, issues]
         let router = Router<EdgeContext>.edge(faults: .rollcall)
         WebhooksDoor(
             store: store,
             acceptances: acceptances,
+            rejected: rejected,
             tallies: tallies,
             signal: signal,
-            profiles: try SigningProfile.embedded(),
+            profiles: profiles,
             publicURL: settings.publicURL
         ).mount(on: router)
         try OAuthDoor(
@@ -106,7 +115,7 @@ package struct Server: Sendable {
             observations: observations,
             lastUses: lastUses,
             publicURL: settings.publicURL,
-            profiles: try SigningProfile.embedded(),
+            profiles: profiles,
             mappings: try Mapping.embedded()
         ).mount(on: router)
         Probes(checks: [.init("database") { [store] in try await store.answers() }]).mount(on: router)

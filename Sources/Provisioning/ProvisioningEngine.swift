@@ -1,6 +1,7 @@
 // Provisioning: the engine of the apply leg. It makes events of accepted deliveries, and applies the events of each
 // person in order. What follows from an event is computed in Domain (`Planner`), claimed, locked and written in Storage
-// (`DeliveryMapping`, `EventApplication`); here is only the loop around them.
+// (`DeliveryMapping`, `EventApplication`); here is only the loop around them. Beside it, it has rejected requests verified
+// again after keys changed, and removes those that were kept for their time (`RejectedReview`, `RejectedExpiry`).
 //
 // Any number of engines may run, on any number of nodes: claims skip what another one holds.
 
@@ -14,6 +15,7 @@ package import Storage
 package struct ProvisioningEngine: Service {
     private let store: Store
     private let mapping: DeliveryMapping
+    private let review: RejectedReview
     private let signal: WorkSignal
     private let workers: Int
     private let logger: Logger
@@ -24,18 +26,26 @@ package struct ProvisioningEngine: Service {
     package static let pauseAfterFault = Duration.seconds(1)
     /// Deliveries or persons of one transaction at most.
     package static let mostPerClaim = 64
+    /// How soon after a change of keys rejected requests are verified again.
+    package static let reviewInterval = Duration.seconds(1)
+    /// Rejected requests of one transaction at most: each may hold a whole body.
+    package static let mostPerReview = 16
+    /// Reviews between two removals of what was kept for its time.
+    static let reviewsPerExpiry = 60
 
-    /// `mappings` by the names that sources chose; `workers` transactions at once on this node. Whoever accepts a delivery
+    /// `mappings` and `profiles` by the names that sources chose; `workers` transactions at once on this node. Whoever accepts a delivery
     /// raises `signal`.
     package init(
         store: Store,
         mappings: [String: Mapping],
+        profiles: [String: SigningProfile],
         signal: WorkSignal,
         workers: Int = 2,
         logger: Logger
     ) {
         self.store = store
-        mapping = DeliveryMapping(mappings: mappings)
+        mapping = DeliveryMapping(mappings: mappings, profiles: profiles)
+        review = RejectedReview(profiles: profiles)
         self.signal = signal
         self.workers = workers
         self.logger = logger
@@ -46,6 +56,7 @@ package struct ProvisioningEngine: Service {
         await withGracefulShutdownHandler {
             await withTaskGroup { group in
                 group.addTask { await look() }
+                group.addTask { await lookAtRejected() }
                 for _ in 0..<workers { group.addTask { await work() } }
                 await group.waitForAll()
             }
@@ -60,6 +71,42 @@ package struct ProvisioningEngine: Service {
             signal.raise()
             do { try await Task.sleep(for: Self.lookInterval) } catch { return }
         }
+    }
+
+    private func lookAtRejected() async {
+        var round = 0
+        while !Task.isCancelled, !Task.isShuttingDownGracefully {
+            do {
+                if try await reviewRejected() > 0 { signal.raise() }
+                if round.isMultiple(of: Self.reviewsPerExpiry) { try await removeExpiredRejected() }
+                round += 1
+                try await Task.sleep(for: Self.reviewInterval)
+            } catch is CancellationError {
+                return
+            } catch {
+                logger.warning(
+                    "Rejected requests are looked at again later",
+                    metadata: ["error": .string(String(reflecting: error))]
+                )
+                // Cancelled while pausing: the loop sees it.
+                try? await Task.sleep(for: Self.reviewInterval)
+            }
+        }
+    }
+
+    /// Verifies again what waits for it; returns how many were looked at.
+    package func reviewRejected() async throws -> Int {
+        var reviewed = 0
+        while true {
+            let done = try await store.performNext(review, most: Self.mostPerReview)
+            guard done > 0 else { return reviewed }
+            reviewed += done
+        }
+    }
+
+    /// Removes rejected requests that were kept for their time.
+    package func removeExpiredRejected() async throws {
+        while try await store.performNext(RejectedExpiry(), most: Self.mostPerClaim) > 0 {}
     }
 
     private func work() async {

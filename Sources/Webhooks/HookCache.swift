@@ -8,9 +8,11 @@ struct CachedHook: Sendable {
     let organization: OrganizationID
     let slug: Slug
     let user: UserID
-    let isActive: Bool
+    let status: SourceStatus
+    let ipAllowList: [NetworkRange]?
     let profile: SigningProfile
     let keys: [SigningKey]
+    let keysVersion: Int64
 }
 
 /// Hooks as they were at most ``freshness`` ago, so that a burst of deliveries asks for its source once.
@@ -56,18 +58,11 @@ final class HookCache: Sendable {
             organization: row.organization,
             slug: row.slug,
             user: row.user,
-            isActive: row.isActive,
+            status: row.status,
+            ipAllowList: row.ipAllowList,
             profile: profile,
-            keys: try row.keys.map { key in
-                try SigningKey(
-                    secret: key.secret.reveal(),
-                    forms: profile.secretForms,
-                    id: key.id,
-                    label: key.label,
-                    notBefore: key.notBefore,
-                    notAfter: key.notAfter
-                )
-            }
+            keys: try row.keys.map { try $0.signingKey(for: profile) },
+            keysVersion: row.keysVersion
         )
     }
 }
@@ -75,4 +70,26 @@ final class HookCache: Sendable {
 /// A source that cannot be judged here. A fault of ours.
 enum HookFault: Error {
     case profileMissing(String)
+}
+
+/// Which uses of keys are to be written: one a minute and key on each node, with the delivery that happens to be the
+/// first of that minute. That a key is still in use is what an admin wants to know before they remove it; it is not worth
+/// a write for each delivery.
+final class KeyUses: Sendable {
+    private let noted = Mutex<[SourceKeyID: Timestamp]>([:])
+
+    static let resolution = Duration.seconds(60)
+    /// Past this many keys all are noted anew.
+    static let mostKeys = 16_384
+
+    /// Whether this use is to be written. Says so once a ``resolution``.
+    func isToBeNoted(_ key: SourceKeyID?, at instant: Timestamp) -> Bool {
+        guard let key else { return false }
+        return noted.withLock { noted in
+            if let last = noted[key], instant < last + Self.resolution { return false }
+            if noted.count >= Self.mostKeys { noted = [:] }
+            noted[key] = instant
+            return true
+        }
+    }
 }

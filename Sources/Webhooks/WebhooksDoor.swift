@@ -1,14 +1,18 @@
-// Webhooks: the door through which HR systems come in: `POST /hooks/{source}`. It judges the raw bytes (Domain's
-// SignatureVerifier by the source's profile), has the delivery committed with its audit entry (Storage), and answers.
-// Nothing is parsed here: events are made of a delivery when it is claimed (Provisioning).
+// Webhooks: the door through which HR systems come in: `POST /hooks/{source}`, and `GET` for challenges. It judges the raw
+// bytes (Domain's SignatureVerifier by the source's profile), has the delivery committed with its audit entry (Storage),
+// and answers. Nothing is parsed here but handshakes: events are made of a delivery when it is claimed (Provisioning).
 //
 // Invariants:
-// - A success is answered only after the delivery is committed, or was committed before.
-// - 401 is answered only when keys are loaded and the proof does not fit; 404 only after the database said so; whatever
-//   is our fault is 503 with Retry-After, because many senders never come again after a 4xx.
+// - A success is answered only after the delivery is committed, or was committed before; or where nothing was said.
+// - 401 is answered only when keys are loaded and the proof does not fit; 404 only after the database said so; 410 and 403
+//   only because an admin wants it so; whatever is our fault is 503 with Retry-After, because many senders never come
+//   again after a 4xx.
+// - A refused request waits for nothing and nobody: what is kept of it is written by others (RejectedQueue).
+// - No source and no client network has more than its share in hand.
 
 package import Domain
 package import Edge
+import HTTPTypes
 package import Hummingbird
 import Logging
 import Metrics
@@ -18,135 +22,207 @@ import Transparency
 
 /// The accept leg.
 package struct WebhooksDoor: Sendable {
-    private let store: Store
+    let store: Store
+    let tallies: RefusalTallies
     private let hooks: HookCache
     private let acceptances: GroupCommit<DeliveryAcceptance>
-    private let tallies: RefusalTallies
+    private let rejected: RejectedQueue
     private let signal: WorkSignal
-    private let profiles: [String: SigningProfile]
     private let publicURL: String
+    private let networks: HookCrowd<NetworkRange?>
+    private let sources = HookCrowd<SourceID>(most: mostOfSource)
+    private let uses = KeyUses()
 
     /// Bytes of one delivery's body at most.
     package static let mostBodyBytes = 1024 * 1024
     /// What a sender is told to wait after a fault of ours.
     package static let retryAfterSeconds = 5
+    /// Requests of one client network (a /24, a /48) in hand at once, from their header on: a slow sender's too. Those
+    /// whose address is unknown are one network.
+    package static let mostOfNetwork = 512
+    /// Requests of one source that are judged or being committed at once, their body read: no more than one commit
+    /// takes, so that nobody waits behind more than one commit of another source.
+    package static let mostOfSource = GroupCommit<DeliveryAcceptance>.mostPerCommit
 
     /// Deliveries of one organization share commits through `acceptances`; `signal` wakes the engine once one is committed.
-    /// A source whose profile is not among `profiles` is answered as a fault of ours. `publicURL` is how senders see this
-    /// service, since some sign the URL that they posted to; without a slash at its end.
+    /// Requests that may hold under a corrected key go to `rejected`. A source whose profile is not among `profiles` is
+    /// answered as a fault of ours. `publicURL` is how senders know us, for proofs that cover the URL. Only a test has
+    /// reason for another `mostOfNetwork`.
     package init(
         store: Store,
         acceptances: GroupCommit<DeliveryAcceptance>,
+        rejected: RejectedQueue,
         tallies: RefusalTallies,
         signal: WorkSignal,
         profiles: [String: SigningProfile],
-        publicURL: String
+        publicURL: String,
+        mostOfNetwork: Int = WebhooksDoor.mostOfNetwork
     ) {
         self.store = store
         self.acceptances = acceptances
+        self.rejected = rejected
         self.tallies = tallies
         self.signal = signal
-        self.profiles = profiles
         self.publicURL = publicURL
+        networks = HookCrowd(most: mostOfNetwork)
         hooks = HookCache(store: store, profiles: profiles)
     }
 
-    /// Routes `POST /hooks/{source}`.
+    /// Routes `POST /hooks/{source}` and, for challenges, `GET`.
     package func mount(on router: Router<EdgeContext>) {
         router.post("/hooks/{source}") { request, context in
             let began = ContinuousClock.now
-            do {
-                let response = try await receive(request, context)
-                Timer(label: MetricName.acknowledgementSeconds)
-                    .recordNanoseconds((ContinuousClock.now - began).wholeMicroseconds * 1000)
-                return response
-            } catch let error where error is EdgeError || error is RequestBodyFault {
-                throw error
-            } catch {
-                // Whatever went wrong, the sender has to come again: this door has no 500.
-                context.logger.error("Delivery not accepted", metadata: ["error": .string(String(reflecting: error))])
-                throw EdgeError.unavailable(retryAfterSeconds: Self.retryAfterSeconds)
-            }
+            let response = try await answer(request, context, receive)
+            Timer(label: MetricName.acknowledgementSeconds)
+                .recordNanoseconds((ContinuousClock.now - began).wholeMicroseconds * 1000)
+            return response
+        }
+        router.get("/hooks/{source}") { request, context in
+            try await answer(request, context) { request, hook, _ in try challenged(request, at: hook) }
         }
     }
 
-    private func receive(_ request: Request, _ context: EdgeContext) async throws -> Response {
+    /// Finds the source of the path and asks what its admin said of it, before anything is read of the body.
+    private func answer(
+        _ request: Request,
+        _ context: EdgeContext,
+        _ body: (Request, CachedHook, EdgeContext) async throws -> Response
+    ) async throws -> Response {
         guard let id = context.parameters.get("source").flatMap(SourceID.init) else { throw EdgeError.notFound }
-        var buffer = try await request.readBody(mostBytes: Self.mostBodyBytes)
-        let body = buffer.readBytes(length: buffer.readableBytes) ?? []
-        let receivedAt = store.clock.now()
-        guard let hook = try await hooks.hook(id) else {
-            count("unknown", "unknown-source")
-            throw EdgeError.notFound
+        do {
+            return try await networks.admit(ClientNetwork.of(context.client)) {
+                guard let hook = try await hooks.hook(id) else {
+                    count("unknown", "unknown-source")
+                    throw EdgeError.notFound
+                }
+                if hook.status == .disabled { return refused("disabled", with: .disabled, by: hook, context) }
+                if let ranges = hook.ipAllowList, !ranges.contains(context.client) {
+                    return refused("address-not-allowed", with: .addressNotAllowed, by: hook, context)
+                }
+                return try await body(request, hook, context)
+            }
+        } catch let error where error is EdgeError || error is RequestBodyFault {
+            throw error
+        } catch is Crowded {
+            count("unknown", "crowded")
+            throw EdgeError.unavailable(retryAfterSeconds: Self.retryAfterSeconds)
+        } catch {
+            // Whatever went wrong, the sender has to come again: this door has no 500.
+            context.logger.error("Delivery not accepted", metadata: ["error": .string(String(reflecting: error))])
+            throw EdgeError.unavailable(retryAfterSeconds: Self.retryAfterSeconds)
         }
-        try refuseUnlessAccepted(request, hook)
-        guard hook.isActive else { throw EdgeError.unavailable(retryAfterSeconds: 300) }
-        let headers = request.headers.map { (name: $0.name.canonicalName, value: $0.value) }
+    }
+
+    private func receive(_ request: Request, _ hook: CachedHook, _ context: EdgeContext) async throws -> Response {
+        try refuseUnlessReadable(request, hook)
+        var buffer = try await request.readBody(mostBytes: Self.mostBodyBytes)
+        let received = HookRequest(
+            method: request.method.rawValue,
+            url: publicURL + (request.head.path ?? request.uri.path),
+            headers: request.headers.map { (name: $0.name.canonicalName, value: $0.value) },
+            body: buffer.readBytes(length: buffer.readableBytes) ?? []
+        )
+        let receivedAt = store.clock.now()
+        return try await sources.admit(hook.source) {
+            try await judge(received, at: receivedAt, by: hook, context)
+        }
+    }
+
+    private func judge(
+        _ received: HookRequest,
+        at receivedAt: Timestamp,
+        by hook: CachedHook,
+        _ context: EdgeContext
+    ) async throws -> Response {
         let verdict = await SignatureVerifier.verify(
             profile: hook.profile,
-            request: HookRequest(
-                method: request.method.rawValue,
-                url: publicURL + (request.head.path ?? ""),
-                headers: headers,
-                body: body
-            ),
+            request: received,
             receivedAt: receivedAt,
             keys: hook.keys
         )
         switch verdict {
-        case .refused(let refusal): return try refused(refusal, by: hook, context)
         case .accepted(let acceptance):
-            let receipt = try await keep(body, headers, acceptance, of: hook, at: receivedAt, context)
+            if let answer = challenged(received, at: hook) { return answer }
+            let receipt = try await keep(received, acceptance, of: hook, at: receivedAt, context)
             count(hook.slug.description, receipt.isDuplicate ? "duplicate" : "accepted")
             if !receipt.isDuplicate { signal.raise() }
-            let answer: JSON = ["delivery": .string(receipt.delivery.description)]
-            return answer.response(status: .init(code: hook.profile.response.success))
+            return hook.accepted(receipt)
+        case .refused(let refusal):
+            if let answer = try await shakenHands(received, refusedFor: refusal, at: hook, context) { return answer }
+            return try refused(refusal, received, at: receivedAt, by: hook, context)
         }
     }
 
-    /// A page is not a delivery, whoever signed it, nor is anything else that the sender does not send.
-    private func refuseUnlessAccepted(_ request: Request, _ hook: CachedHook) throws {
+    /// A type that the sender never sends is not a delivery, whoever signed it.
+    private func refuseUnlessReadable(_ request: Request, _ hook: CachedHook) throws {
         guard let type = request.headers[.contentType], hook.profile.accepts(contentType: type) else {
             tallies.count("content-type", of: .source(hook.source), in: hook.organization)
             count(hook.slug.description, "content-type")
-            throw EdgeError.unsupportedMediaType(accepted: hook.profile.contentTypes.joined(separator: ", "))
+            throw EdgeError.unsupportedMediaType(accepted: hook.profile.contentTypes.joined(separator: " or "))
         }
     }
 
-    private func refused(_ refusal: Verdict.Refusal, by hook: CachedHook, _ context: EdgeContext) throws -> Response {
-        count(hook.slug.description, refusal.rawValue)
-        tallies.count(refusal.rawValue, of: .source(hook.source), in: hook.organization)
-        context.logger.notice(
-            "Delivery refused",
-            metadata: ["source": "\(hook.source)", "reason": "\(refusal.rawValue)"]
-        )
+    private func refused(
+        _ refusal: Verdict.Refusal,
+        _ received: HookRequest,
+        at receivedAt: Timestamp,
+        by hook: CachedHook,
+        _ context: EdgeContext
+    ) throws -> Response {
+        note(refusal.rawValue, hook, context)
         guard !refusal.isOurs else { throw EdgeError.unavailable(retryAfterSeconds: Self.retryAfterSeconds) }
-        var problem = Problem(
-            .init(code: hook.profile.response.reject),
-            "signature-refused",
-            "The proof of this delivery is not accepted"
-        )
-        problem.more = [("reason", .string(refusal.rawValue))]
+        if refusal.isWellFormed {
+            var kept = received
+            kept.headers = KeptHeaders.digested(received.headers, by: hook.profile, under: store.keyring)
+            let request = RejectedRequest(
+                id: store.newID(),
+                source: hook.source,
+                receivedAt: receivedAt,
+                reason: refusal,
+                keysVersion: hook.keysVersion,
+                request: kept,
+                origin: context.origin
+            )
+            rejected.offer(request, in: hook.organization)
+        }
+        return hook.refused(refusal, context)
+    }
+
+    private func refused(
+        _ reason: String,
+        with problem: Problem,
+        by hook: CachedHook,
+        _ context: EdgeContext
+    ) -> Response {
+        note(reason, hook, context)
         return problem.response(requestID: context.requestID)
     }
 
+    private func note(_ reason: String, _ hook: CachedHook, _ context: EdgeContext) {
+        count(hook.slug.description, reason)
+        tallies.count(reason, of: .source(hook.source), in: hook.organization)
+        context.logger.notice("Delivery refused", metadata: ["source": "\(hook.source)", "reason": "\(reason)"])
+    }
+
     private func keep(
-        _ body: [UInt8],
-        _ headers: [(name: String, value: String)],
+        _ received: HookRequest,
         _ acceptance: Verdict.Acceptance,
         of hook: CachedHook,
         at receivedAt: Timestamp,
         _ context: EdgeContext
     ) async throws -> DeliveryAcceptance.Receipt {
+        let headers = KeptHeaders.digested(received.headers, by: hook.profile, under: store.keyring)
         let delivery = DeliveryAcceptance(
             id: store.newID(),
             source: hook.source,
             receivedAt: receivedAt,
             signedAt: acceptance.signedAt,
             deduplication: acceptance.deduplication,
-            headers: kept(headers, by: hook.profile),
-            body: body,
+            headers: KeptHeaders.object(headers),
+            body: received.body,
             key: acceptance.keyID,
+            isBodyProved: acceptance.bodyIsProved,
+            notesKeyUse: uses.isToBeNoted(acceptance.keyID, at: receivedAt),
             request: context.requestID,
             attribution: Attribution(
                 actor: .integrationUser(hook.user),
@@ -157,17 +233,7 @@ package struct WebhooksDoor: Sendable {
         return try await acceptances.perform(delivery, in: hook.organization)
     }
 
-    /// The headers as they are kept: every value of a repeated one, credentials as keyed digests.
-    private func kept(_ headers: [(name: String, value: String)], by profile: SigningProfile) -> JSON.Object {
-        var kept: JSON.Object = [:]
-        for (name, value) in headers {
-            let text = JSON.string(profile.isCredential(header: name) ? store.keyring.headerDigest(of: value) : value)
-            kept[name] = .array((kept[name]?.array ?? []) + [text])
-        }
-        return kept
-    }
-
-    private func count(_ source: String, _ verdict: String) {
+    func count(_ source: String, _ verdict: String) {
         Counter(label: MetricName.deliveries, dimensions: [("source", source), ("verdict", verdict)]).increment()
     }
 }

@@ -134,14 +134,6 @@ import Transparency
         }
     }
 
-    @Test func `a source that is paused is 503`() async throws {
-        try await TestHooks.with { hooks in
-            _ = try await hooks.fixture.owner.query("UPDATE sources SET status = 'paused'")
-            #expect(try await hooks.post(try hooks.signed()).status == 503)
-            #expect(try await hooks.deliveries == 0)
-        }
-    }
-
     // MARK: Tallies
 
     @Test func `refusals are counted, and told in one entry a reason`() async throws {

@@ -1,5 +1,4 @@
 import Domain
-import Edge
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
@@ -12,19 +11,29 @@ import Testing
 import Transparency
 import Webhooks
 
+@testable import Edge
+
 /// The door on a database of its own, with an organization and a source.
 struct TestHooks: Sendable {
     let fixture: StoreFixture
     let organization: TestOrganization
     let source: TestSource
     let tallies: RefusalTallies
+    let rejected: RejectedQueue
+    /// The embedded ones, and those of ``TestProfiles``.
+    let profiles: [String: SigningProfile]
+    private let profile: SigningProfile
+    private let responder: any HTTPResponder<EdgeContext>
     private let client: any TestClientProtocol
 
     static let body = Array(#"{"type": "ping"}"#.utf8)
 
-    /// `store` in place of the fixture's is what the door asks.
+    /// `store` in place of the fixture's is what the door asks. The source has the named profile.
     static func with(
         asking store: Store? = nil,
+        profile name: String = "standard-webhooks",
+        secret: String? = nil,
+        mostOfNetwork: Int = WebhooksDoor.mostOfNetwork,
         _ body: @Sendable (TestHooks) async throws -> Void
     ) async throws {
         try await StoreFixture.with { fixture in
@@ -32,16 +41,21 @@ struct TestHooks: Sendable {
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let acceptances = GroupCommit<DeliveryAcceptance>(store, name: "delivery")
             let tallies = RefusalTallies(store, logger: logger)
+            let rejected = RejectedQueue(store, tallies: tallies)
+            let profiles = try TestProfiles.all()
             let router = Router<EdgeContext>.edge()
             WebhooksDoor(
                 store: store,
                 acceptances: acceptances,
+                rejected: rejected,
                 tallies: tallies,
                 signal: WorkSignal(),
-                profiles: try SigningProfile.embedded(),
-                publicURL: "http://localhost"
+                profiles: profiles,
+                publicURL: "https://rollcall.example",
+                mostOfNetwork: mostOfNetwork
             ).mount(on: router)
             router.closeMethods()
+            let responder = router.buildResponder()
             let proxies = ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1"))
             let surroundings = EdgeSurroundings(
                 clock: fixture.clock,
@@ -49,13 +63,13 @@ struct TestHooks: Sendable {
                 proxies: proxies
             )
             var app = try EdgeServer.application(
-                responder: EdgeResponder(router.buildResponder(), surroundings: surroundings),
+                responder: EdgeResponder(responder, surroundings: surroundings),
                 configuration: EdgeServer.Configuration(address: .hostname("localhost", port: 0)),
                 logger: logger
             )
             app.addServices(acceptances)
             let organization = try await fixture.organization()
-            let source = try await fixture.source(in: organization)
+            let source = try await fixture.source(in: organization, profile: name, secret: secret)
             try await app.test(.router) { client in
                 try await body(
                     TestHooks(
@@ -63,6 +77,10 @@ struct TestHooks: Sendable {
                         organization: organization,
                         source: source,
                         tallies: tallies,
+                        rejected: rejected,
+                        profiles: profiles,
+                        profile: try #require(profiles[name]),
+                        responder: responder,
                         client: client
                     )
                 )
@@ -85,7 +103,6 @@ struct TestHooks: Sendable {
         at instant: Timestamp? = nil,
         secret: String? = nil
     ) throws -> HTTPFields {
-        let profile = try #require(try SigningProfile.embedded()["standard-webhooks"])
         let key = try SigningKey(secret: secret ?? source.secret, forms: profile.secretForms)
         var fields: HTTPFields = [.contentType: "application/json", .userAgent: "hr/1"]
         let instant = instant ?? fixture.clock.now()
@@ -116,6 +133,52 @@ struct TestHooks: Sendable {
             fields: response.headers
         )
     }
+
+    /// A GET, as senders make to see whether we are there.
+    func get(_ fields: HTTPFields, from address: String = "192.0.2.7") async throws -> Answer {
+        var fields = fields
+        fields[.xForwardedFor] = address
+        let response = try await client.executeRequest(
+            uri: "/hooks/" + source.id.description,
+            method: .get,
+            headers: fields,
+            body: nil
+        )
+        let bytes = Array(response.body.readableBytesView)
+        return Answer(
+            status: response.status.code,
+            body: bytes.isEmpty ? .null : try JSON.parse(bytes),
+            fields: response.headers
+        )
+    }
+
+    /// The door's own answer to a sender that takes its time with the body.
+    func respond(to fields: HTTPFields, streaming body: AsyncStream<ByteBuffer>) async throws -> Response {
+        let head = HTTPRequest(
+            method: .post,
+            scheme: "http",
+            authority: "localhost",
+            path: "/hooks/\(source.id)",
+            headerFields: fields
+        )
+        let client = IPAddress("192.0.2.7")
+        let facts = RequestFacts(
+            logger: fixture.store.logger,
+            requestID: fixture.store.newID(),
+            trace: TraceContext(traceparents: [], randomness: fixture.randomness),
+            peer: client,
+            client: client,
+            receivedAt: fixture.clock.now(),
+            userAgent: nil
+        )
+        return try await responder.respond(
+            to: Request(head: head, body: RequestBody(asyncSequence: body)),
+            context: EdgeContext(source: facts)
+        )
+    }
+
+    /// The door forgets what it knew of its sources after a second.
+    func forget() async throws { try await Task.sleep(for: .milliseconds(1100)) }
 
     /// ``body`` under these headers.
     func post(to source: String? = nil, _ fields: HTTPFields) async throws -> Answer {

@@ -1,0 +1,108 @@
+import Domain
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Postgres
+import Storage
+import TestSupport
+import Testing
+import Transparency
+
+@testable import Webhooks
+
+@Suite struct `Load of one source and the others` {
+    @Test func `a crowd lets in its number, turns away the next at once, and lets in again`() async throws {
+        let crowd = HookCrowd<Int>(most: 2)
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        let (entered, enter) = AsyncStream<Void>.makeStream()
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<2 {
+                group.addTask {
+                    try await crowd.admit(1) {
+                        enter.yield()
+                        for await _ in gate {}
+                    }
+                }
+            }
+            var arrivals = entered.makeAsyncIterator()
+            for _ in 0..<2 { await arrivals.next() }
+            await #expect(throws: Crowded.self) { try await crowd.admit(1) {} }
+            try await crowd.admit(2) {}
+            open.finish()
+            try await group.waitForAll()
+        }
+        try await crowd.admit(1) {}
+    }
+
+    @Test func `a storm of one source is never more than one commit in front of another's`() {
+        #expect(WebhooksDoor.mostOfSource <= GroupCommit<DeliveryAcceptance>.mostPerCommit)
+        #expect(WebhooksDoor.mostOfSource < GroupCommit<DeliveryAcceptance>.mostWaiting)
+    }
+
+    @Test func `a storm, slow senders and a flood of forgeries leave another source its acknowledgements`() async throws
+    {
+        try await TestHooks.with { hooks in
+            let other = try await hooks.fixture.organization("globex")
+            let theirs = try await hooks.fixture.source(in: other)
+            let slow = (0..<50).map { _ in AsyncStream<ByteBuffer>.makeStream() }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                // They hold their place, and nobody else's, until the end.
+                for (stream, _) in slow {
+                    group.addTask { _ = try? await hooks.respond(to: try hooks.signed(), streaming: stream) }
+                }
+                for number in 0..<400 {
+                    group.addTask {
+                        let answer = try await hooks.post(try hooks.signed(id: "storm_\(number)"))
+                        #expect([202, 503].contains(answer.status))
+                        if answer.status == 503 { #expect(answer.fields[.retryAfter] == "5") }
+                    }
+                    group.addTask {
+                        let forged = try hooks.signed(id: "forged_\(number)", secret: otherSecret)
+                        let answer = try await hooks.post(TestHooks.body, forged, from: "198.51.100.\(number % 250)")
+                        #expect([401, 503].contains(answer.status))
+                    }
+                }
+                for number in 0..<40 {
+                    let answer = try await hooks.post(
+                        TestHooks.body,
+                        to: theirs.id.description,
+                        try hooks.signed(id: "theirs_\(number)", secret: theirs.secret),
+                        from: "203.0.113.7"
+                    )
+                    #expect(answer.status == 202)
+                }
+                for (_, source) in slow { source.finish() }
+                try await group.waitForAll()
+            }
+            let count: SQL = "SELECT count(*) FROM deliveries WHERE source_id = \(theirs.id)"
+            #expect(try await hooks.fixture.number(count) == 40)
+            // No forgery waited for its row, and none was written before somebody had time for it.
+            #expect(try await hooks.fixture.number("SELECT count(*) FROM rejected_requests") == 0)
+            await hooks.rejected.flush()
+            #expect(
+                try await hooks.fixture.number("SELECT count(*) FROM rejected_requests")
+                    <= RejectedQueue.mostWaitingOfSource
+            )
+        }
+    }
+
+    @Test func `a network that holds all its places is told to come again, and another is not`() async throws {
+        try await TestHooks.with(mostOfNetwork: 8) { hooks in
+            let slow = (0..<8).map { _ in AsyncStream<ByteBuffer>.makeStream() }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (stream, _) in slow {
+                    group.addTask { _ = try? await hooks.respond(to: try hooks.signed(), streaming: stream) }
+                }
+                var refused: TestHooks.Answer?
+                // Until all of them have come in.
+                while refused?.status != 503 { refused = try await hooks.post(try hooks.signed()) }
+                #expect(refused?.status == 503 && refused?.fields[.retryAfter] == "5")
+                let answer = try await hooks.post(TestHooks.body, try hooks.signed(id: "msg_2"), from: "203.0.113.7")
+                #expect(answer.status == 202)
+                for (_, source) in slow { source.finish() }
+                try await group.waitForAll()
+            }
+            #expect(try await hooks.post(try hooks.signed()).status == 202)
+        }
+    }
+}
