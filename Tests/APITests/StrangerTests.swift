@@ -21,12 +21,13 @@ import Transparency
         let event = try await api.fixture.owner.query("SELECT id FROM events").first?.decode("id", as: EventID.self)
         let person = try await api.fixture.owner.query("SELECT id FROM people").first?.decode("id", as: PersonID.self)
         let leaf = try await api.fixture.leaves(in: organization.id).first
+        let rejected = try await RejectedTests.rejected(api, of: source)
         return [
             "ent": try #require(leaf?["id"]?.string), "src": source.id.description, "key": source.key.description,
             "dlv": receipt.delivery.description,
             "evt": try #require(event).description, "per": try #require(person).description,
             "usr": admin.user.description, "int": integration.description, "grt": grant.description,
-            "wsp": organization.workspace.description,
+            "wsp": organization.workspace.description, "rej": rejected.description,
         ]
     }
 

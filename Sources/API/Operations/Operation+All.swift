@@ -1,7 +1,8 @@
 extension Operation {
     /// The table: every operation of the API, in the order of the document.
     static let all: [Operation] = [
-        identity, workspaces, sources, sourceKeys, deliveries, events, people, users, integrations, grants,
+        identity, workspaces, sources, sourceKeys, deliveries, rejectedRequests, events, people, users, integrations,
+        grants,
         auditEntries, openAPI,
     ].flatMap(\.self)
 }

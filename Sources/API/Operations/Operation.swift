@@ -128,4 +128,5 @@ package struct PathTarget: Sendable {
     package static let source = PathTarget(AuditTarget.source)
     package static let delivery = PathTarget(AuditTarget.delivery)
     package static let event = PathTarget(AuditTarget.event)
+    package static let rejectedRequest = PathTarget(AuditTarget.rejectedRequest)
 }

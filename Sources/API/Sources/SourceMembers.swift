@@ -22,6 +22,35 @@ enum SourceMembers {
         }
         return name
     }
+
+    /// Only where there is something to decide: a profile whose proof covers the body needs no decision.
+    static func acceptsUnproved(
+        _ wanted: Bool,
+        _ current: SourceView,
+        in door: APIDoor
+    ) throws(EdgeError) -> Bool {
+        guard wanted, current.unprovedDecision == nil, door.profiles[current.profile]?.provesBody ?? false else {
+            return wanted
+        }
+        throw .invalid([.init("/accept_unproved_bodies", "The proofs of this profile cover the body.")])
+    }
+}
+
+extension SigningProfile {
+    /// Whether the sender brings its key by a handshake, so that a source can begin without one.
+    var bringsItsKey: Bool {
+        handshakes.contains { if case .captureToken = $0 { true } else { false } }
+    }
+
+    /// What an admin should know of how the sender is understood here.
+    var expectations: JSON.Object {
+        [
+            "success_status": .integer(response.success), "reject_status": .integer(response.reject),
+            "content_types": .array(contentTypes.map(JSON.string)), "proves_body": .bool(provesBody),
+            "signs_time": .bool(hasSignedTime), "brings_its_key": .bool(bringsItsKey),
+            "unconfirmed": .array(unconfirmed.map(JSON.string)),
+        ]
+    }
 }
 
 /// A key as it comes in a request.
@@ -58,7 +87,8 @@ extension SourceKeyView {
     var json: JSON.Object {
         [
             "id": .string(id.description), "label": label.map(JSON.string) ?? .null, "not_before": .orNull(notBefore),
-            "not_after": .orNull(notAfter), "created_at": .string(createdAt.description),
+            "not_after": .orNull(notAfter), "last_used_at": .orNull(lastUsedAt),
+            "created_at": .string(createdAt.description),
         ]
     }
 }
@@ -69,12 +99,29 @@ extension Schema {
 
     static let sourceKey = Schema.object([
         ("id", .id("key")), ("label", .name.orNull), ("not_before", .time.orNull), ("not_after", .time.orNull),
+        ("last_used_at", .time.orNull.described("When a delivery was last verified with it, to the minute.")),
         ("created_at", .time),
     ]).named("SourceKey", example: sourceKeyExample)
 
+    private static let expectations = Schema.object([
+        ("success_status", .integer(from: 200, to: 299)), ("reject_status", .integer(from: 400, to: 499)),
+        ("content_types", .array(of: .string)),
+        ("proves_body", .boolean.described("False: events are held until accept_unproved_bodies is set.")),
+        ("signs_time", .boolean.described("False: only the memory of what was received stops a replay.")),
+        ("brings_its_key", .boolean.described("True: a handshake brings a key, which an admin confirms.")),
+        ("unconfirmed", .array(of: .string).described("Facts of the profile that no vendor has confirmed.")),
+    ])
+
+    private static let acceptUnproved = Schema.boolean.described(
+        "Whether events of bodies that no proof covers are applied. Setting it releases those that are held."
+    )
+
     static let source = Schema.object([
         ("id", .id("src")), ("url", .uri.described("Where the HR system posts to.")), ("slug", .slug),
-        ("profile", .string), ("mapping", .string), ("time_zone", timeZone), ("status", status),
+        ("profile", .string), ("expects", expectations.orNull), ("mapping", .string), ("time_zone", timeZone),
+        ("status", status.described("paused: deliveries are kept, their events wait. disabled: 410.")),
+        ("ip_allow_list", .ipAllowList), ("accept_unproved_bodies", acceptUnproved),
+        ("unproved_bodies_accepted_by", .id("usr").orNull), ("unproved_bodies_accepted_at", .time.orNull),
         ("user", .id("usr").described("As which its changes are attributed.")), ("keys", .array(of: sourceKey)),
         ("created_at", .time), ("updated_at", .time),
     ]).named(
@@ -82,8 +129,15 @@ extension Schema {
         example: [
             "id": "src_3v9hd0c2rb6nrzx5w4mqf7y8ae",
             "url": "https://rollcall.example/hooks/src_3v9hd0c2rb6nrzx5w4mqf7y8ae",
-            "slug": "hr", "profile": "standard-webhooks", "mapping": "canonical", "time_zone": "Europe/Berlin",
-            "status": "active", "user": "usr_01k9qyc5qje1qsv9svhrqgc8d0", "keys": [sourceKeyExample],
+            "slug": "hr", "profile": "standard-webhooks",
+            "expects": [
+                "success_status": 202, "reject_status": 401, "content_types": ["application/json"],
+                "proves_body": true, "signs_time": true, "brings_its_key": false, "unconfirmed": [],
+            ],
+            "mapping": "canonical", "time_zone": "Europe/Berlin", "status": "active",
+            "ip_allow_list": ["192.0.2.0/24"], "accept_unproved_bodies": false,
+            "unproved_bodies_accepted_by": .null, "unproved_bodies_accepted_at": .null,
+            "user": "usr_01k9qyc5qje1qsv9svhrqgc8d0", "keys": [sourceKeyExample],
             "created_at": "2026-11-21T09:00:00Z", "updated_at": "2026-11-21T09:00:00Z",
         ]
     )
@@ -94,11 +148,14 @@ extension Schema {
     ).named("NewSourceKey", example: newKeyExample)
 
     static let newSource = Schema.object(
-        [
-            ("slug", .slug), ("profile", .string), ("mapping", .string),
-            ("keys", .array(of: newSourceKey, atLeast: 1, most: SourceKeyAddition.mostKeys)),
-        ],
-        optional: [("time_zone", timeZone.orNull)]
+        [("slug", .slug), ("profile", .string), ("mapping", .string)],
+        optional: [
+            (
+                "keys",
+                .array(of: newSourceKey, most: SourceKeyAddition.mostKeys)
+                    .described("At least one, unless the sender brings its key by a handshake.")
+            ), ("time_zone", timeZone.orNull), ("ip_allow_list", .ipAllowList),
+        ]
     ).named(
         "NewSource",
         example: [
@@ -108,12 +165,36 @@ extension Schema {
     )
 
     static let sourceChange = Schema.object(
-        optional: [("slug", .slug), ("mapping", .string), ("time_zone", timeZone), ("status", status)]
+        optional: [
+            ("slug", .slug), ("mapping", .string), ("time_zone", timeZone), ("status", status),
+            ("ip_allow_list", .ipAllowList), ("accept_unproved_bodies", acceptUnproved),
+        ]
     ).named("SourceChange", example: ["status": "paused"])
+
+    static let pendingKey = Schema.object([
+        ("id", .id("key")), ("received_at", .time), ("client_ip", .string.orNull),
+    ]).named(
+        "PendingKey",
+        example: [
+            "id": "key_01k9qyc5qje1qsv9svhrqgc8d6", "received_at": "2026-11-21T09:00:00Z", "client_ip": "192.0.2.7",
+        ]
+    )
+
+    static let confirmedKey = Schema.object([
+        ("id", .id("key")), ("label", .name.orNull), ("not_before", .time.orNull), ("not_after", .time.orNull),
+        ("last_used_at", .time.orNull), ("created_at", .time),
+        ("secret", .string.described("For this one time: some senders have the operator repeat it to them.")),
+    ]).named(
+        "ConfirmedKey",
+        example: [
+            "id": "key_01k9qyc5qje1qsv9svhrqgc8d6", "label": "handshake", "not_before": .null, "not_after": .null,
+            "last_used_at": .null, "created_at": "2026-11-21T09:00:00Z", "secret": "example-not-a-secret",
+        ]
+    )
 
     private static let sourceKeyExample: JSON = [
         "id": "key_01k9qyc5qje1qsv9svhrqgc8d6", "label": "2026", "not_before": .null, "not_after": .null,
-        "created_at": "2026-11-21T09:00:00Z",
+        "last_used_at": "2026-11-21T09:14:00Z", "created_at": "2026-11-21T09:00:00Z",
     ]
     private static let newKeyExample: JSON = [
         "secret": "whsec_bm90IGEgc2VjcmV0LCBqdXN0IGFuIGV4YW1wbGU=", "label": "2026",

@@ -15,7 +15,7 @@ extension Operation {
             by: SourceID.self
         ) { call, step in
             try await call.read { try await $0.sources(after: step.after, most: step.most) }
-                .map { ListedItem($0.id, $0.json(at: call.door.publicURL)) }
+                .map { ListedItem($0.id, $0.json(in: call.door)) }
         },
         .create(
             "createSource",
@@ -33,12 +33,13 @@ extension Operation {
                 profile: profile.name,
                 mapping: try SourceMembers.mapping(new.mapping, in: call.door),
                 timeZone: try SourceMembers.timeZone(new.timeZone ?? SourceMembers.standardTimeZone),
+                ipAllowList: try AccessMembers.ranges(new.ipAllowList),
                 keys: try new.checkedKeys(for: profile),
                 by: call.attribution,
                 in: call.store
             )
-            let url = call.door.publicURL
-            return try await call.create(creation) { $0.json(at: url) }
+            let door = call.door
+            return try await call.create(creation) { $0.json(in: door) }
         },
         .read(
             "getSource",
@@ -51,14 +52,14 @@ extension Operation {
             hasTag: true
         ) { call in
             let source = try await call.source()
-            return .read(source.json(at: call.door.publicURL), version: source.version)
+            return .read(source.json(in: call.door), version: source.version)
         },
         .change(
             "changeSource",
             "/v1/sources/{id}",
             .scope(.sourcesWrite),
             .sourceUpdated,
-            "Change slug, mapping, time zone or status of a source",
+            "Change a source: what it is called, how it is read, from where it may post, whether it is paused",
             target: .source,
             body: .sourceChange,
             answers: .source
@@ -73,12 +74,14 @@ extension Operation {
                     slug: wanted.slug,
                     mapping: try SourceMembers.mapping(wanted.mapping, in: call.door),
                     timeZone: try SourceMembers.timeZone(wanted.timeZone),
-                    status: wanted.status
+                    status: wanted.status,
+                    ipAllowList: try AccessMembers.ranges(wanted.ipAllowList),
+                    acceptsUnproved: try SourceMembers.acceptsUnproved(wanted.acceptsUnproved, current, in: call.door)
                 ),
                 by: call.attribution
             )
             let changed = try await call.perform(update)
-            return .changed(changed.json(at: call.door.publicURL), version: changed.version)
+            return .changed(changed.json(in: call.door), version: changed.version)
         },
     ]
 }
@@ -96,12 +99,14 @@ private struct NewSource: Decodable {
     var slug: Slug
     var profile: String
     var mapping: String
-    var keys: [NewKey]
+    var keys: [NewKey]?
     var timeZone: String?
+    var ipAllowList: [String]?
 
     enum CodingKeys: String, CodingKey {
         case slug, profile, mapping, keys
         case timeZone = "time_zone"
+        case ipAllowList = "ip_allow_list"
     }
 
     func profile(in door: APIDoor) throws(EdgeError) -> SigningProfile {
@@ -112,8 +117,10 @@ private struct NewSource: Decodable {
     }
 
     func checkedKeys(for profile: SigningProfile) throws -> [NewSourceKey] {
-        guard (1...SourceKeyAddition.mostKeys).contains(keys.count) else {
-            throw EdgeError.invalid([.init("/keys", "1 to \(SourceKeyAddition.mostKeys) keys.")])
+        let keys = keys ?? []
+        let least = profile.bringsItsKey ? 0 : 1
+        guard (least...SourceKeyAddition.mostKeys).contains(keys.count) else {
+            throw EdgeError.invalid([.init("/keys", "\(least) to \(SourceKeyAddition.mostKeys) keys.")])
         }
         return try keys.enumerated().map { place, key in try key.checked(for: profile, at: "/keys/\(place)") }
     }
@@ -125,10 +132,14 @@ private struct SourceTerms: Decodable {
     var mapping: String
     var timeZone: String
     var status: SourceStatus
+    var ipAllowList: [String]?
+    var acceptsUnproved: Bool
 
     enum CodingKeys: String, CodingKey {
         case slug, mapping, status
         case timeZone = "time_zone"
+        case ipAllowList = "ip_allow_list"
+        case acceptsUnproved = "accept_unproved_bodies"
     }
 }
 
@@ -138,17 +149,23 @@ extension SourceView {
     fileprivate var terms: JSON.Object {
         [
             "slug": .string(slug.description), "mapping": .string(mapping), "time_zone": .string(timeZone),
-            "status": .string(status.rawValue),
+            "status": .string(status.rawValue), "ip_allow_list": AccessMembers.json(ipAllowList),
+            "accept_unproved_bodies": .bool(unprovedDecision != nil),
         ]
     }
 
-    func json(at publicURL: String) -> JSON.Object {
+    func json(in door: APIDoor) -> JSON.Object {
         [
-            "id": .string(id.description), "url": .string("\(publicURL)/hooks/\(id)"),
-            "slug": .string(slug.description), "profile": .string(profile), "mapping": .string(mapping),
-            "time_zone": .string(timeZone), "status": .string(status.rawValue), "user": .string(user.description),
-            "keys": .array(keys.map { .object($0.json) }), "created_at": .string(createdAt.description),
-            "updated_at": .string(updatedAt.description),
+            "id": .string(id.description), "url": .string("\(door.publicURL)/hooks/\(id)"),
+            "slug": .string(slug.description), "profile": .string(profile),
+            "expects": door.profiles[profile].map { .object($0.expectations) } ?? .null,
+            "mapping": .string(mapping), "time_zone": .string(timeZone), "status": .string(status.rawValue),
+            "ip_allow_list": AccessMembers.json(ipAllowList),
+            "accept_unproved_bodies": .bool(unprovedDecision != nil),
+            "unproved_bodies_accepted_by": .orNull(unprovedDecision?.by),
+            "unproved_bodies_accepted_at": .orNull(unprovedDecision?.at),
+            "user": .string(user.description), "keys": .array(keys.map { .object($0.json) }),
+            "created_at": .string(createdAt.description), "updated_at": .string(updatedAt.description),
         ]
     }
 }
