@@ -20,14 +20,27 @@ struct DeliveryCommand: ParsableCommand {
                 EXAMPLES
                   rollcall delivery list
                   rollcall delivery list --filter 'status eq "unmapped"' -o jsonl
+                  rollcall delivery list --source src_01…
                 """
         )
         @Option(help: ArgumentHelp("SCIM filter over the JSON names.", valueName: "filter")) var filter: String?
+        @Option(help: ArgumentHelp("Only those of this source.", valueName: "id")) var source: String?
         @OptionGroup var page: PageOptions
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
-            try await Listing(path: "/v1/deliveries", query: [("filter", filter)], columns: columns).print(client, page)
+            try await Listing(
+                path: "/v1/deliveries",
+                query: [("filter", Self.filter(filter, of: source))],
+                columns: columns
+            ).print(client, page)
+        }
+
+        /// Both conditions in one filter.
+        static func filter(_ filter: String?, of source: String?) -> String? {
+            guard let source else { return filter }
+            let named = "source eq \(JSON.string(source).text)"
+            return filter.map { "\(named) and (\($0))" } ?? named
         }
     }
 

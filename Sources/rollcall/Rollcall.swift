@@ -25,8 +25,8 @@ struct Rollcall: AsyncParsableCommand {
             CommandGroup(
                 name: "WHAT HR SYSTEMS SEND",
                 subcommands: [
-                    SourceCommand.self, DeliveryCommand.self, EventCommand.self, PersonCommand.self, SignCommand.self,
-                    TriggerCommand.self,
+                    SourceCommand.self, DeliveryCommand.self, RejectedCommand.self, EventCommand.self,
+                    PersonCommand.self, SignCommand.self, TriggerCommand.self,
                 ]
             ),
             CommandGroup(

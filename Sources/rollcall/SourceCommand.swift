@@ -5,7 +5,10 @@ struct SourceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "source",
         abstract: "HR systems that post webhooks.",
-        subcommands: [List.self, Get.self, Create.self, Update.self, AddKey.self]
+        subcommands: [
+            List.self, Get.self, Create.self, Update.self, Pause.self, Resume.self, Disable.self, AcceptUnproved.self,
+            HoldUnproved.self, AddKey.self, RemoveKey.self, PendingKeys.self, ConfirmKey.self, DismissKey.self,
+        ]
     )
 
     static let columns = [
@@ -15,7 +18,7 @@ struct SourceCommand: ParsableCommand {
 
     static let keyColumns = [
         Column("ID", "id"), Column("LABEL", "label"), Column("NOT BEFORE", "not_before"),
-        Column("NOT AFTER", "not_after"),
+        Column("NOT AFTER", "not_after"), Column("LAST USED", "last_used_at"),
     ]
 
     struct List: AsyncParsableCommand {
@@ -56,7 +59,8 @@ struct SourceCommand: ParsableCommand {
             abstract: "Connect an HR system.",
             discussion: """
                 Prints the URL to enter at the sender. The signing key is read from a file, whose only line is the \
-                secret as the sender shows it.
+                secret as the sender shows it. A sender that brings its key by a handshake needs none: see \
+                `rollcall source pending-keys`.
 
                 EXAMPLES
                   rollcall source create --slug hr --key-file whsec.txt
@@ -70,6 +74,7 @@ struct SourceCommand: ParsableCommand {
             String?
         @Option(help: ArgumentHelp("File with a signing secret. May be given again.", valueName: "file")) var keyFile:
             [String] = []
+        @OptionGroup var networks: NetworkOptions
         @OptionGroup var body: BodyOptions
         @OptionGroup var client: ClientOptions
 
@@ -79,7 +84,7 @@ struct SourceCommand: ParsableCommand {
             let source = try body.object([
                 ("slug", .text(slug)), ("profile", .text(profile ?? (isFromFile ? nil : "standard-webhooks"))),
                 ("mapping", .text(mapping ?? (isFromFile ? nil : "canonical"))), ("time_zone", .text(timeZone)),
-                ("keys", keys.isEmpty ? nil : .array(keys)),
+                ("keys", keys.isEmpty ? nil : .array(keys)), ("ip_allow_list", networks.member),
             ])
             try client.output.writer.write(
                 await client.connection.client().post("/v1/sources", source).body,
@@ -94,6 +99,7 @@ struct SourceCommand: ParsableCommand {
             discussion: """
                 EXAMPLES
                   rollcall source update src_01… --time-zone Europe/Berlin
+                  rollcall source update src_01… --ip 192.0.2.0/24
                   echo '{"slug": "hr-emea"}' | rollcall source update src_01… --body -
                 """
         )
@@ -102,46 +108,39 @@ struct SourceCommand: ParsableCommand {
         @Option(help: "Attribute mapping.") var mapping: String?
         @Option(help: ArgumentHelp("For dates without a zone, such as Europe/Berlin.", valueName: "zone")) var timeZone:
             String?
+        @OptionGroup var networks: NetworkOptions
         @OptionGroup var body: BodyOptions
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
             let change = try body.change([
                 ("slug", .text(slug)), ("mapping", .text(mapping)), ("time_zone", .text(timeZone)),
+                ("ip_allow_list", networks.member),
             ])
             let path = "/v1/sources/" + URLText.escaped(id)
             try client.output.writer.write(await client.connection.client().patch(path, change).body, columns: columns)
         }
     }
+}
 
-    struct AddKey: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Add a signing key beside those that are there.",
-            discussion: """
-                Both keys are good while both are in their time, so that a sender can change over without losing a \
-                delivery.
+/// From where a sender may post.
+struct NetworkOptions: ParsableArguments {
+    @Option(
+        name: .customLong("ip"),
+        help: ArgumentHelp("Address or range that may post. May be given again.", valueName: "range")
+    )
+    var ranges: [String] = []
 
-                EXAMPLES
-                  rollcall source add-key src_01… --key-file new.txt --label 2027
-                """
-        )
-        @Argument(help: "Id of the source.") var id: String
-        @Option(help: ArgumentHelp("File with the secret.", valueName: "file")) var keyFile: String
-        @Option(help: "What the sender calls the key.") var label: String?
-        @Option(help: ArgumentHelp("RFC 3339.", valueName: "time")) var notBefore: String?
-        @Option(help: ArgumentHelp("RFC 3339.", valueName: "time")) var notAfter: String?
-        @OptionGroup var client: ClientOptions
+    @Flag(help: "May be posted to from anywhere.")
+    var anyIp = false
 
-        func run() async throws {
-            var key: JSON.Object = ["secret": .string(try TextInput.secret(from: keyFile))]
-            key["label"] = .text(label)
-            key["not_before"] = .text(notBefore)
-            key["not_after"] = .text(notAfter)
-            let answer = try await client.connection.client().post(
-                "/v1/sources/\(URLText.escaped(id))/keys",
-                .object(key)
-            )
-            try client.output.writer.write(answer.body, columns: keyColumns)
-        }
+    func validate() throws {
+        if anyIp, !ranges.isEmpty { throw ValidationError("--any-ip and --ip contradict each other") }
+    }
+
+    /// Nil leaves what the body says, or what was.
+    var member: JSON? {
+        if anyIp { return .null }
+        return ranges.isEmpty ? nil : .array(ranges.map { .string($0) })
     }
 }
