@@ -54,7 +54,7 @@ import Transparency
     }
 
     @Test func `a security event is answered as RFC 8935 wants`() async throws {
-        let secret = "whsec_" + Base64.standard.encode([UInt8](repeating: 7, count: 32))
+        let secret = Base64.standard.encode([UInt8](repeating: 7, count: 32))
         try await TestHooks.with(profile: "set", secret: secret) { hooks in
             let profile = try #require(hooks.profiles["set"])
             let token = try SignatureMaker.sign(
