@@ -5,9 +5,10 @@ import Synchronization
 
 /// Lets concurrent requests share one commit.
 ///
-/// A request hands in its change and waits until the commit that holds it is done. While a commit is under way the next
-/// batch gathers, and goes when the commit ends or when it is as large as what is under way: so batches grow with load,
-/// several commits overlap only where each has much to carry, and a lone request waits for nobody.
+/// A request hands in its change and waits until the commit that holds it is done. While a commit of an organization is
+/// under way its next batch gathers, and goes when the commit ends or when it is as large as what is under way: so batches
+/// grow with load, commits of one organization overlap only where each has much to carry, and a lone request waits for
+/// nobody, nor does one organization for another while a connection is left.
 ///
 /// Invariants: a change is in exactly one batch; its waiter is resumed exactly once, after the commit or with the
 /// error; nothing is acknowledged before its commit; at most ``mostWaiting`` changes wait, and the next is refused.
@@ -20,8 +21,8 @@ package final class GroupCommit<C: Change>: Service, Sendable {
 
     private struct State {
         var waiting: [Waiting] = []
-        /// Changes of the commits that are under way.
-        var committing = 0
+        /// Changes of the commits that are under way, where there are some.
+        var committing: [OrganizationID: Int] = [:]
         var isClosed = false
     }
 
@@ -85,40 +86,55 @@ package final class GroupCommit<C: Change>: Service, Sendable {
 
     private func drain() async {
         while let (organization, batch) = takeBatch() {
+            // What is left may be another organization's: the next committer looks.
+            signal.yield()
             batchSizes.record(batch.count)
             do {
                 let results = try await store.perform(batch.map(\.change), in: organization)
-                finish(batch.count)
+                finish(batch.count, of: organization)
                 for (waiting, result) in zip(batch, results) { waiting.resume(result) }
             } catch {
-                finish(batch.count)
+                finish(batch.count, of: organization)
                 for waiting in batch { waiting.resume(.failure(error)) }
             }
         }
     }
 
-    private func finish(_ count: Int) {
-        state.withLock { $0.committing -= count }
+    private func finish(_ count: Int, of organization: OrganizationID) {
+        state.withLock { state in
+            let left = state.committing[organization, default: count] - count
+            state.committing[organization] = left > 0 ? left : nil
+        }
         // Whoever found too little beside this commit may go now.
         signal.yield()
     }
 
-    /// The oldest change's organization, and what waits of it; nil while it is better to wait for a commit under way.
+    /// What waits of the organization whose turn it is; nil while it is better to wait for a commit under way.
     private func takeBatch() -> (OrganizationID, [Waiting])? {
         state.withLock { state in
-            guard let organization = state.waiting.first?.organization else { return nil }
-            guard state.committing == 0 || state.waiting.count >= max(state.committing, Self.fewestBeside) else {
-                return nil
-            }
+            guard let organization = Self.turn(in: state) else { return nil }
             var batch: [Waiting] = []
             state.waiting.removeAll { waiting in
                 guard batch.count < Self.mostPerCommit, waiting.organization == organization else { return false }
                 batch.append(waiting)
                 return true
             }
-            state.committing += batch.count
+            state.committing[organization, default: 0] += batch.count
             return (organization, batch)
         }
+    }
+
+    /// The organization of the oldest change that need not gather any longer.
+    private static func turn(in state: State) -> OrganizationID? {
+        var gathered: [OrganizationID: Int] = [:]
+        for waiting in state.waiting {
+            guard let underWay = state.committing[waiting.organization] else { return waiting.organization }
+            gathered[waiting.organization, default: 0] += 1
+            if gathered[waiting.organization, default: 0] >= max(underWay, fewestBeside) {
+                return waiting.organization
+            }
+        }
+        return nil
     }
 }
 

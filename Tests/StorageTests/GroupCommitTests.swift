@@ -16,9 +16,22 @@ import Transparency
         )
     }
 
+    /// A change whose commit ends when it is told to.
+    private struct Held: Change {
+        let until: AsyncStream<Void>?
+
+        static func make(_ changes: [Held], in _: OrganizationTransaction) async throws -> [Made<Void>] {
+            for change in changes {
+                guard let until = change.until else { continue }
+                for await _ in until {}
+            }
+            return changes.map { _ in .done((), []) }
+        }
+    }
+
     /// Runs the service while `body` runs, then shuts it down gracefully.
-    private static func serving(
-        _ commit: GroupCommit<Observation>,
+    private static func serving<C>(
+        _ commit: GroupCommit<C>,
         _ body: @Sendable () async throws -> Void
     ) async throws {
         let group = ServiceGroup(
@@ -55,6 +68,24 @@ import Transparency
             #expect(try await fixture.leaves(in: two).count == 100)
             let commits = try await fixture.number("SELECT count(DISTINCT recorded_at) FROM audit_entries")
             #expect(commits < 200, "\(commits) commits")
+        }
+    }
+
+    @Test func `an organization does not wait for a commit of another`() async throws {
+        try await StoreFixture.with { fixture in
+            let one = try await fixture.organization("one").id
+            let two = try await fixture.organization("two").id
+            let commit = GroupCommit<Held>(fixture.store, name: "test")
+            let (until, release) = AsyncStream<Void>.makeStream()
+            try await Self.serving(commit) {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await commit.perform(Held(until: until), in: one) }
+                    // Whatever comes first, these are done while the first is not.
+                    for _ in 0..<3 { try await commit.perform(Held(until: nil), in: two) }
+                    release.finish()
+                    try await group.waitForAll()
+                }
+            }
         }
     }
 
