@@ -239,7 +239,7 @@ let package = Package(
         ),
         .tests("Filter", uses: ["Filter", "Transparency"]),
         .tests("Transparency", uses: ["Transparency", .crypto]),
-        .tests("Domain", uses: ["Domain", "Transparency", "TestSupport", .crypto, .cryptoExtras]),
+        .tests("Domain", uses: ["Domain", "Filter", "Transparency", "TestSupport", .crypto, .cryptoExtras]),
         .tests(
             "Edge",
             uses: [

@@ -26,7 +26,7 @@ struct Rollcall: AsyncParsableCommand {
                 name: "WHAT HR SYSTEMS SEND",
                 subcommands: [
                     SourceCommand.self, DeliveryCommand.self, RejectedCommand.self, EventCommand.self,
-                    PersonCommand.self, SignCommand.self, TriggerCommand.self,
+                    PersonCommand.self, SignCommand.self, VerifyCommand.self, TriggerCommand.self,
                 ]
             ),
             CommandGroup(

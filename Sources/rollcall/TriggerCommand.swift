@@ -10,18 +10,21 @@ struct TriggerCommand: AsyncParsableCommand {
         commandName: "trigger",
         abstract: "Post a signed event to a source, as its HR system would.",
         discussion: """
-            The event is the canonical one. A person comes from --person, from options, or from both: options win.
+            The event is the canonical one: a person comes from --person, from options, or from both, and options win. \
+            With --payload, a body of the sender's own form is posted instead.
 
             EXAMPLES
               rollcall trigger joiner --source "$URL" --key-file whsec.txt \\
                 --external-id e-1001 --user-name ada@acme.example --department Finance
               rollcall trigger mover --home ~/rollcall --source hr --person ada.json
               rollcall trigger leaver --home ~/rollcall --external-id e-1001
+              rollcall trigger --payload hook.json --profile "$PROFILE" \\
+                --source "$URL" --key-file key.txt
             """
     )
 
     @Argument(help: "What happens.")
-    var kind: EventKind
+    var kind: EventKind?
 
     @Option(
         help: ArgumentHelp(
@@ -41,15 +44,28 @@ struct TriggerCommand: AsyncParsableCommand {
     var organization: String?
     @OptionGroup(title: "Signature") var signing: SigningOptions
     @OptionGroup(title: "Event") var event: EventOptions
+    @Option(help: ArgumentHelp("What is posted, as its sender writes it, or - for stdin.", valueName: "file"))
+    var payload: String?
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        guard (kind == nil) != (payload == nil) else {
+            throw ValidationError("give what happens, or a --payload")
+        }
+    }
+
     func run() async throws {
-        let (url, secrets) = try target()
-        let body = try event.event(kind).bytes
-        let keys = try secrets.map { try signing.key($0) }
+        let (url, profile, keys) = try target()
+        let body = try payload.map { file throws(CommandFailure) in try TextInput.bytes(from: file) }
+        let type = profile.contentTypes.first { !$0.hasPrefix("*") } ?? "application/json"
+        let request = HookRequest(
+            url: url,
+            headers: [("content-type", type)],
+            body: try body ?? kind.map { kind throws(CommandFailure) in try event.event(kind).bytes } ?? []
+        )
+        let sent = try signing.delivery(request, as: profile, keys: keys).sent
         var headers = HTTPFields()
-        headers[.contentType] = "application/json"
-        for header in try signing.headers(for: body, keys: keys) {
+        for header in sent.headers {
             guard let name = HTTPField.Name(header.name) else {
                 throw CommandFailure(.failure, "\(header.name) is no header")
             }
@@ -58,7 +74,7 @@ struct TriggerCommand: AsyncParsableCommand {
         let response: OutboundResponse
         do throws(OutboundError) {
             response = try await OutboundClient(policy: .operatorChosen).send(
-                OutboundRequest(method: .post, url: url, headers: headers, body: body)
+                OutboundRequest(method: .post, url: url, headers: headers, body: sent.body)
             )
         } catch {
             throw CommandFailure(error)
@@ -69,14 +85,21 @@ struct TriggerCommand: AsyncParsableCommand {
         try output.writer.write(answer, columns: [Column("DELIVERY", "delivery"), Column("STATUS", "status")])
     }
 
-    /// Where to, and the secrets to sign with.
-    private func target() throws(CommandFailure) -> (url: String, secrets: [String]) {
-        if let source, source.contains("://") { return (source, try signing.secrets()) }
+    /// Where to, and what to sign with.
+    private func target() throws(CommandFailure) -> (url: String, profile: SigningProfile, keys: [SigningKey]) {
+        if let source, source.contains("://") {
+            let profile = try signing.known()
+            return (source, profile, try signing.keys(for: profile).map(\.key))
+        }
         guard let directory = home ?? Environment["ROLLCALL_HOME"] else {
             throw CommandFailure(.usage, "no source: give its URL by --source, or --home")
         }
         let known = try DevelopmentHome(directory).source(source, organization: organization)
-        return (known.url, signing.keyFile.isEmpty ? [known.secret] : try signing.secrets())
+        let profile = try signing.known(else: known.profile)
+        guard signing.keyOptions.keyFile.isEmpty else {
+            return (known.url, profile, try signing.keys(for: profile).map(\.key))
+        }
+        return (known.url, profile, [try profile.key(known.secret)])
     }
 }
 

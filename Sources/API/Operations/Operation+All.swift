@@ -1,7 +1,9 @@
 extension Operation {
     /// The table: every operation of the API, in the order of the document.
     static let all: [Operation] = [
-        identity, workspaces, sources, sourceKeys, deliveries, rejectedRequests, events, people, users, integrations,
+        identity, workspaces, sources, sourceKeys, sourceVerification, deliveries, rejectedRequests, events, people,
+        users,
+        integrations,
         grants,
         auditEntries, openAPI,
     ].flatMap(\.self)

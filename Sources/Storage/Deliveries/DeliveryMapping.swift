@@ -5,8 +5,9 @@ import Transparency
 
 /// Makes events of accepted deliveries: the first half of what a worker does.
 ///
-/// What does not map is kept and shown with its reason and JSON pointer; it is no failure, and blocks nobody. Events of
-/// a body that no proof covers are held until an admin decided for its source (``SourceUpdate``).
+/// What does not map is kept and shown with its reason and JSON pointer; it is no failure, and blocks nobody. Of a
+/// delivery of which a part does not map the status is `unmapped` too, and the other events are made. Events of a body
+/// that no proof covers are held until an admin decided for its source (``SourceUpdate``).
 package struct DeliveryMapping: ClaimedWork {
     private let mappings: [String: Mapping]
     private let profiles: [String: SigningProfile]
@@ -55,8 +56,8 @@ package struct DeliveryMapping: ClaimedWork {
             } catch {
                 refusals = [error]
             }
-            guard let first = refusals.first else { continue }
-            let reason = refusals.count == 1 ? "\(first)" : "\(first), and \(refusals.count - 1) more"
+            guard !refusals.isEmpty else { continue }
+            let reason = Self.reason(of: refusals)
             unmapped.append((delivery.id, reason))
             let draft = AuditDraft(.deliveryUnmapped, .delivery(delivery.id), reason: reason)
             recorded.append(Recorded(draft, by: delivery.attribution))
@@ -76,6 +77,15 @@ package struct DeliveryMapping: ClaimedWork {
         )
         let attribution = Attribution(actor: .system("provisioning"), delivery: item, receivedAt: transaction.startedAt)
         return [Recorded(AuditDraft(.deliveryUnmapped, .delivery(item), reason: reason), by: attribution)]
+    }
+
+    /// Refusals of one delivery that are told; of more, their number.
+    static let mostReasons = 20
+
+    private static func reason(of refusals: [MappingError]) -> String {
+        let told = refusals.prefix(mostReasons).map(\.description).joined(separator: "; ")
+        let rest = refusals.count - mostReasons
+        return rest > 0 ? "\(told); and \(rest) more" : told
     }
 
     private typealias Reading = (

@@ -32,14 +32,19 @@ struct DevelopmentHome {
     }
 
     /// Where a source takes deliveries, and what it expects them to be signed with.
-    func source(_ slug: String?, organization: String?) throws(CommandFailure) -> (url: String, secret: String) {
+    func source(
+        _ slug: String?,
+        organization: String?
+    ) throws(CommandFailure) -> (
+        url: String, profile: String?, secret: String
+    ) {
         let sources = try self.organization(organization)["sources"]?.array ?? []
         let found = slug.map { slug in sources.first { $0["slug"]?.string == slug } } ?? sources.first
         guard let url = found?["url"]?.string, let secret = found?["secret"]?.string else {
             let known = sources.compactMap { $0["slug"]?.string }.joined(separator: ", ")
             throw CommandFailure(.notFound, "\(path) knows no such source, only: \(known)")
         }
-        return (url, secret)
+        return (url, found?["profile"]?.string, secret)
     }
 
     private func organization(_ slug: String?) throws(CommandFailure) -> JSON {

@@ -41,6 +41,20 @@ enum TextInput {
         return secret
     }
 
+    /// A key as its file holds it, spaces and inner line ends included; one line end behind it is the file's own.
+    static func key(from path: String) throws(CommandFailure) -> String {
+        var bytes = try bytes(from: path, limit: largestSecret)
+        if bytes.last == UInt8(ascii: "\n") {
+            bytes.removeLast()
+            if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+        }
+        guard !bytes.isEmpty else { throw CommandFailure(.usage, "\(path) is empty") }
+        guard let key = String(validating: bytes, as: UTF8.self) else {
+            throw CommandFailure(.usage, "\(path) is not UTF-8")
+        }
+        return key
+    }
+
     static func json(from path: String) throws(CommandFailure) -> JSON {
         let bytes = try bytes(from: path)
         do throws(JSON.ParseError) {

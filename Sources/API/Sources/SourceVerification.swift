@@ -1,0 +1,135 @@
+import Domain
+import Edge
+import Storage
+import Transparency
+
+extension Operation {
+    static let sourceVerification: [Operation] = [
+        .act(
+            "verifySource",
+            "/v1/sources/{id}/verify",
+            .scope(.sourcesWrite),
+            .sourceRead,
+            "Say whether a captured request is proved by a key of the source, and what was signed; nothing is kept of it",
+            target: .source,
+            body: .capturedRequest,
+            answers: .examination
+        ) { call in
+            let captured: CapturedRequest = try call.decode()
+            let request = try captured.request
+            // In the caller's organization first: looking up a hook crosses organizations.
+            let source = try await call.source()
+            guard let profile = call.door.profiles[source.profile] else {
+                throw EdgeError.conflict(detail: "The source's profile \(source.profile) is not installed here.")
+            }
+            guard let hook = try await call.store.hook(source.id) else { throw EdgeError.notFound }
+            let keys = try hook.keys.map { key in
+                try SigningKey(
+                    secret: key.secret.reveal(),
+                    forms: profile.secretForms,
+                    id: key.id,
+                    label: key.label,
+                    notBefore: key.notBefore,
+                    notAfter: key.notAfter
+                )
+            }
+            let examination = await Examination(
+                of: request,
+                profile: profile,
+                receivedAt: captured.receivedAt ?? call.store.clock.now(),
+                keys: keys
+            )
+            return .read(
+                examination.json { $0.description },
+                notes: ["verified": .bool(examination.isVerified), "bytes": .integer(request.body.count)]
+            )
+        }
+    ]
+}
+
+/// One request of a sender, as somebody captured it.
+private struct CapturedRequest: Decodable {
+    struct Header: Decodable {
+        var name: String
+        var value: String
+    }
+
+    var method: String?
+    var url: String?
+    var headers: [Header]
+    var body: String
+    var receivedAt: Timestamp?
+
+    enum CodingKeys: String, CodingKey {
+        case method, url, headers, body
+        case receivedAt = "received_at"
+    }
+
+    var request: HookRequest {
+        get throws(EdgeError) {
+            guard let bytes = Base64.standard.decode(body) else {
+                throw .invalid([.init("/body", "base64 of the bytes as they came.")])
+            }
+            return HookRequest(
+                method: method ?? "POST",
+                url: url ?? "",
+                headers: headers.map { ($0.name, $0.value) },
+                body: bytes
+            )
+        }
+    }
+}
+
+extension Schema {
+    private static let header = Schema.object([("name", .string), ("value", .string)])
+
+    fileprivate static let capturedRequest = Schema.object(
+        [
+            ("headers", .array(of: header).described("In order, as they came.")),
+            ("body", .string.described("base64 of the bytes as they came.")),
+        ],
+        optional: [
+            ("method", .string.described("POST by default.")),
+            ("url", .string.described("Absolute, as it was sent; needed where the profile signs it.")),
+            ("received_at", .time.described("Against which signed times are judged; now by default.")),
+        ]
+    ).named(
+        "CapturedRequest",
+        example: [
+            "headers": [
+                ["name": "webhook-id", "value": "msg_p5jXN8AQM9LWM0D4loKWxJek"],
+                ["name": "webhook-timestamp", "value": "1614265330"],
+                ["name": "webhook-signature", "value": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="],
+            ],
+            "body": "eyJ0ZXN0IjogMjQzMjIzMjMxNH0=", "received_at": "2021-02-25T15:02:10Z",
+        ]
+    )
+
+    fileprivate static let examination = Schema.object([
+        ("verdict", .word(of: ["verified", "refused"])),
+        ("reason", .string.orNull.described("Why it is refused: the word that the door answers and counts.")),
+        ("explanation", .string.described("The verdict in words.")), ("profile", .string), ("received_at", .time),
+        ("key", .id("key").orNull.described("The key that fits.")),
+        ("scheme", .string.orNull.described("The scheme of the signature that fits, where there are several.")),
+        ("signed_at", .time.orNull), ("message_id", .string.orNull.described("The sender's, where it is signed.")),
+        ("body_proved", .boolean.orNull.described("Whether the proof covers the body.")),
+        (
+            "signed",
+            .object([
+                ("text", .string.described("What the first signature is about; what does not print is escaped.")),
+                ("length", .integer().described("In bytes.")), ("sha256", .string.described("Of the bytes, in hex.")),
+            ]).orNull.described("null where the request does not even say it.")
+        ),
+    ]).named(
+        "Examination",
+        example: [
+            "verdict": "verified", "reason": .null, "explanation": "the proof fits", "profile": "standard-webhooks",
+            "received_at": "2021-02-25T15:02:10Z", "key": "key_01k9qyc5qje1qsv9svhrqgc8d6", "scheme": "v1",
+            "signed_at": "2021-02-25T15:02:10Z", "message_id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "body_proved": true,
+            "signed": [
+                "text": "msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}", "length": 60,
+                "sha256": "fd94dd7335dc2af74a2c07ebe09e9b6c1035bf38997d424067b10d3f7c00297c",
+            ],
+        ]
+    )
+}

@@ -1,0 +1,1 @@
+// A target needs a source file; the declarations are in fuzzer.h.

@@ -1,0 +1,1 @@
+../../../DomainTests/Fuzz/DeliveryProperties.swift
