@@ -76,10 +76,12 @@ CREATE TABLE rejected_requests (
     client_address  text,
     user_agent      text,
     review          boolean NOT NULL,        -- keys changed since the latest verdict
+    sequence        bigint NOT NULL DEFAULT nextval('deliveries_sequence_seq'), -- its place, should it become a delivery
     PRIMARY KEY (organization_id, id),
     CONSTRAINT rejected_requests_digest_length CHECK (length(digest) = 32),
     CONSTRAINT rejected_requests_source FOREIGN KEY (organization_id, source_id) REFERENCES sources
 );
+GRANT USAGE ON SEQUENCE deliveries_sequence_seq TO rollcall_service;
 CREATE INDEX rejected_requests_of_source ON rejected_requests (source_id, digest);
 CREATE INDEX rejected_requests_review ON rejected_requests (received_at) WHERE review;
 CREATE INDEX rejected_requests_age ON rejected_requests (stored_at);

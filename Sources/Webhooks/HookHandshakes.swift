@@ -59,7 +59,9 @@ extension WebhooksDoor {
         for handshake in hook.profile.handshakes {
             switch handshake {
             case .acceptPing(let text, let condition):
-                let isPing = said.map { condition?.holds(in: $0) ?? false } ?? text
+                // What only fails to be JSON may be an event, and is no ping.
+                let isText = text && !SigningProfile.looksLikeJSON(received.body)
+                let isPing = said.map { condition?.holds(in: $0) ?? false } ?? isText
                 guard isPing, refusal != .noKey else { continue }
                 count(hook.slug.description, "ping")
                 return hook.success()

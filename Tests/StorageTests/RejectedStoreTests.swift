@@ -52,7 +52,7 @@ import Testing
     @Test func `no number of writers gets a client network past its share`() async throws {
         try await StoreFixture.with { fixture in
             let source = try await fixture.source(in: try await fixture.organization())
-            let requests = (0..<240).map { request($0, from: source, fixture, address: "192.0.2.\($0 % 250)") }
+            let requests = (0..<640).map { request($0, from: source, fixture, address: "192.0.2.\($0 % 250)") }
             try await keep(requests, source, fixture)
             #expect(try await kept(fixture) == RejectedRequest.mostRequestsOfNetwork)
             // Another network still has its own.

@@ -77,6 +77,28 @@ import Transparency
         }
     }
 
+    @Test func `they stand before what was delivered after them`() async throws {
+        try await TestHooks.with { hooks in
+            #expect(try await hooks.post(try hooks.signed(id: "early", secret: otherSecret)).status == 401)
+            await hooks.rejected.flush()
+            #expect(try await hooks.post(try hooks.signed(id: "late")).status == 202)
+            try await addKey(otherSecret, hooks)
+            try await review(hooks)
+            let keys = try await hooks.fixture.owner.query(
+                """
+                SELECT d.sequence < late.sequence AND d.stored_at < late.stored_at AS stands_before
+                FROM deliveries d, deliveries late WHERE late.key_id <> d.key_id AND late.sequence > d.sequence
+                """
+            )
+            #expect(keys.count == 1)
+            #expect(try keys.first?.decode("stands_before", as: Bool.self) == true)
+            let first = try await hooks.fixture.text(
+                "SELECT k.label FROM deliveries d JOIN source_keys k ON k.id = d.key_id ORDER BY d.sequence LIMIT 1"
+            )
+            #expect(first == "corrected")
+        }
+    }
+
     @Test func `what was delivered meanwhile stays one delivery`() async throws {
         try await TestHooks.with { hooks in
             #expect(try await hooks.post(try hooks.signed(secret: otherSecret)).status == 401)

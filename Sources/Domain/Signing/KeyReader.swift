@@ -15,7 +15,9 @@ enum KeyReader {
     static func read(_ secret: String, as form: SigningProfile.SecretForm) throws(SigningKeyError) -> Read {
         switch form {
         case .utf8: return Read(material: .symmetric(SymmetricKey(data: Array(secret.utf8))))
-        case .token: return Read(material: .token(secret))
+        case .token:
+            guard isHeaderText(secret) else { throw .notHeaderText }
+            return Read(material: .token(secret))
         case .base64: return Read(material: .symmetric(try symmetric(try decoded(secret))))
         case .base64Long:
             let bytes = try decoded(secret)
@@ -28,6 +30,13 @@ enum KeyReader {
         case .jwk: return try WebKey(secret).read()
         case .pem: return Read(material: try pem(secret))
         }
+    }
+
+    /// No control characters and no blank at either end: RFC 9110 5.5 lets no header carry them, so such a key would
+    /// never fit.
+    private static func isHeaderText(_ secret: String) -> Bool {
+        let bytes = secret.utf8
+        return bytes.first != 0x20 && bytes.last != 0x20 && bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
     }
 
     static func symmetric(_ bytes: [UInt8]) throws(SigningKeyError) -> SymmetricKey {

@@ -39,8 +39,8 @@ extension SigningProfile {
         handshakes.contains { if case .acceptPing(text: true, _) = $0 { true } else { false } }
     }
 
-    /// An object or an array, which events always are.
-    private static func looksLikeJSON(_ body: [UInt8]) -> Bool {
+    /// Whether it begins as an object or an array, which events always are, whatever follows.
+    package static func looksLikeJSON(_ body: [UInt8]) -> Bool {
         let first = body.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
         return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
     }

@@ -160,6 +160,7 @@ package enum SigningKeyError: Error, Hashable, Sendable {
     case publicKeyDiffers
     case windowIsEmpty
     case notPEM
+    case notHeaderText
     case notJWK(member: String)
 }
 
@@ -175,6 +176,8 @@ extension SigningKeyError: CustomStringConvertible {
         case .publicKeyDiffers: "the public half does not belong to the private one"
         case .windowIsEmpty: "not_after does not lie behind not_before"
         case .notPEM: "the key is not PEM of Ed25519, P-256, P-384 or RSA of 2,048 bits or more"
+        case .notHeaderText:
+            "the secret has a line break or another control character, or begins or ends with a blank: no header carries it"
         case .notJWK(let member):
             member.isEmpty ? "the key is not a JSON Web Key" : "the JSON Web Key's \(member) does not fit"
         }

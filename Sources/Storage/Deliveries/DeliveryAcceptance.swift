@@ -21,6 +21,14 @@ package struct DeliveryAcceptance: Change {
     package let notesKeyUse: Bool
     package let request: RequestID
     package let attribution: Attribution
+    /// That of a request which was received earlier and is accepted late; nil: behind everything that was stored before.
+    var place: Place?
+
+    /// Where a delivery stands among those of its source that carry no time of their own.
+    struct Place: Sendable {
+        let storedAt: Timestamp
+        let sequence: Int64
+    }
 
     package init(
         id: DeliveryID,
@@ -121,16 +129,19 @@ package struct DeliveryAcceptance: Change {
         let origins = changes.map(\.attribution.origin)
         return keyUses(of: changes) + """
             INSERT INTO deliveries (organization_id, id, source_id, received_at, signed_at, deduplication, headers, body,
-                key_id, body_proved, request_id, trace_id, client_address, user_agent, status)
+                key_id, body_proved, request_id, trace_id, client_address, user_agent, status, stored_at, sequence)
+            OVERRIDING SYSTEM VALUE
             SELECT \(organization), d.id, d.source_id, d.received_at, d.signed_at, d.deduplication, d.headers, d.body,
-                d.key_id, d.body_proved, d.request_id, d.trace_id, d.client_address, d.user_agent, 'accepted'
+                d.key_id, d.body_proved, d.request_id, d.trace_id, d.client_address, d.user_agent, 'accepted',
+                coalesce(d.stored_at, clock_timestamp()), coalesce(d.sequence, nextval('deliveries_sequence_seq'))
             FROM unnest(\(changes.map(\.id)), \(changes.map(\.source)), \(changes.map(\.receivedAt)),
                 \(changes.map(\.signedAt)), \(changes.map(\.deduplication)),
                 \(changes.map { PostgresJSON($0.headers) }), \(changes.map(\.body)), \(changes.map(\.key)),
                 \(changes.map(\.isBodyProved)), \(changes.map(\.request)), \(origins.map(\.trace)),
-                \(origins.map { $0.address?.description }), \(origins.map(\.userAgent)))
+                \(origins.map { $0.address?.description }), \(origins.map(\.userAgent)),
+                \(changes.map(\.place?.storedAt)), \(changes.map(\.place?.sequence)))
                 AS d(id, source_id, received_at, signed_at, deduplication, headers, body, key_id, body_proved, request_id,
-                    trace_id, client_address, user_agent)
+                    trace_id, client_address, user_agent, stored_at, sequence)
             ON CONFLICT ON CONSTRAINT deliveries_once DO NOTHING
             RETURNING id
             """

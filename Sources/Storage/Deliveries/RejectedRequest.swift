@@ -23,7 +23,7 @@ package struct RejectedRequest: Sendable {
     /// there is no room is dropped: who floods must not push out what is genuine.
     package static let mostRequests = 1_000
     package static let mostBytes = 16 << 20
-    package static let mostRequestsOfNetwork = 100
+    package static let mostRequestsOfNetwork = 500
     /// How long one is kept.
     package static let lifetime = Duration.seconds(7 * 86_400)
 

@@ -4,7 +4,7 @@ import Transparency
 
 /// Verifies rejected requests again after the keys of their source changed: against the time at which they were received,
 /// with the keys of now. Those that hold become deliveries like any other: the same deduplication, the same holding of
-/// what no proof covers, the same mapping.
+/// what no proof covers, the same mapping. They stand where they were received: what came after them is newer.
 ///
 /// A request of a disabled source stays as it is; it is looked at when the source is enabled again.
 package struct RejectedReview: ClaimedWork {
@@ -30,7 +30,7 @@ package struct RejectedReview: ClaimedWork {
     ) async throws -> [Recorded] {
         let rows = try await transaction.query(
             """
-            SELECT r.id, r.source_id, r.received_at, r.sealed, r.request_id, r.trace_id, r.client_address, r.user_agent,
+            SELECT r.id, r.source_id, r.received_at, r.stored_at, r.sequence, r.sealed, r.request_id, r.trace_id, r.client_address, r.user_agent,
                 r.reason, s.profile, s.user_id, s.status
             FROM rejected_requests r JOIN sources s ON s.id = r.source_id
             WHERE r.id = ANY(\(items)) ORDER BY r.received_at, r.id
@@ -161,11 +161,16 @@ private struct RejectedRow {
     let sourceStatus: SourceStatus
     let request: HookRequest
     let attribution: Attribution
+    let place: DeliveryAcceptance.Place
 
     init(_ row: PostgresRow, in transaction: OrganizationTransaction) throws {
         id = try row.decode("id")
         source = try row.decode("source_id")
         receivedAt = try row.decode("received_at")
+        place = DeliveryAcceptance.Place(
+            storedAt: try row.decode("stored_at"),
+            sequence: try row.decode("sequence")
+        )
         reason = try row.decode("reason")
         profile = try row.decode("profile")
         sourceStatus = try row.word("status")
@@ -178,7 +183,7 @@ private struct RejectedRow {
     }
 
     func delivery(as acceptance: Verdict.Acceptance, in store: Store) -> DeliveryAcceptance {
-        DeliveryAcceptance(
+        var delivery = DeliveryAcceptance(
             id: store.newID(),
             source: source,
             receivedAt: receivedAt,
@@ -191,6 +196,8 @@ private struct RejectedRow {
             request: attribution.origin.request ?? store.newID(),
             attribution: attribution
         )
+        delivery.place = place
+        return delivery
     }
 }
 
