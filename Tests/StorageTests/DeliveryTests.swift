@@ -90,6 +90,22 @@ import Transparency
         }
     }
 
+    @Test func `what maps of a delivery becomes events, and what does not is told`() async throws {
+        try await StoreFixture.with { fixture in
+            let source = try await fixture.source(in: try await fixture.organization())
+            let broken: JSON = ["type": "joined", "person": ["externalId": "e-2"]]
+            let events: JSON = [fixture.event(.joiner, "e-1"), broken, fixture.event(.joiner, "e-3", userName: "e3")]
+            try await fixture.deliver(["events": events], from: source)
+            try await fixture.settle()
+            let delivery = try await fixture.owner.query("SELECT status, reason FROM deliveries")
+            #expect(try delivery.first?.decode("status", as: String.self) == "unmapped")
+            #expect(try delivery.first?.decode("reason", as: String.self).contains("/events/1/type") == true)
+            let people = try await fixture.owner.query("SELECT external_id FROM people ORDER BY 1")
+            #expect(try people.map { try $0.decode("external_id", as: String.self) } == ["e-1", "e-3"])
+            #expect(try await fixture.leaves(in: source.organization, action: .deliveryUnmapped).count == 1)
+        }
+    }
+
     @Test func `a value that the database cannot hold takes only its own delivery out`() async throws {
         try await StoreFixture.with { fixture in
             let organization = try await fixture.organization()
