@@ -24,6 +24,12 @@ import Transparency
         #expect(throws: error) { try SigningKey(secret: secret, forms: forms) }
     }
 
+    @Test(arguments: ["token\n", "to\rken", "token\u{7F}", " token", "token "])
+    func `a token that no header could carry is refused`(secret: String) {
+        #expect(throws: SigningKeyError.notHeaderText) { try SigningKey(secret: secret, forms: [.token]) }
+        #expect(throws: Never.self) { try SigningKey(secret: "Bearer to ken", forms: [.token]) }
+    }
+
     @Test func `a private key may carry its public half, which must fit`() throws {
         let whole = "whsk_" + Base64.standard.encode(seed + publicBytes)
         #expect(throws: Never.self) { try SigningKey(secret: whole, forms: forms) }
