@@ -113,6 +113,16 @@ package struct ClaimTransaction {
     init(_ transaction: PostgresTransaction) { self.transaction = transaction }
 
     func query(_ sql: SQL) async throws -> PostgresRows { try await transaction.query(sql) }
+
+    /// What a crossing hands out as `organization_id` and `id`, all of one organization; nil where it has nothing.
+    func claim<Kind>(_ crossing: SQL) async throws -> Claimed<ID<Kind>>? {
+        let rows = try await query(crossing)
+        guard let first = rows.first else { return nil }
+        return Claimed(
+            organization: try first.decode("organization_id"),
+            items: try rows.map { try $0.decode("id") }
+        )
+    }
 }
 
 private struct ClaimedFailure<Item: Sendable>: Error {

@@ -22,12 +22,7 @@ package struct DeliveryMapping: ClaimedWork {
     package static let unprovedBody = "unproved_body"
 
     package func claim(_ most: Int, in transaction: ClaimTransaction) async throws -> Claimed<DeliveryID>? {
-        let rows = try await transaction.query("SELECT organization_id, id FROM next_deliveries(\(Int32(most)))")
-        guard let first = rows.first else { return nil }
-        return Claimed(
-            organization: try first.decode("organization_id"),
-            items: try rows.map { try $0.decode("id") }
-        )
+        try await transaction.claim("SELECT organization_id, id FROM next_deliveries(\(Int32(most)))")
     }
 
     package func make(

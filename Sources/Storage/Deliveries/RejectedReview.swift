@@ -16,12 +16,7 @@ package struct RejectedReview: ClaimedWork {
     }
 
     package func claim(_ most: Int, in transaction: ClaimTransaction) async throws -> Claimed<RejectedRequestID>? {
-        let rows = try await transaction.query("SELECT organization_id, id FROM next_rejected(\(Int32(most)))")
-        guard let first = rows.first else { return nil }
-        return Claimed(
-            organization: try first.decode("organization_id"),
-            items: try rows.map { try $0.decode("id") }
-        )
+        try await transaction.claim("SELECT organization_id, id FROM next_rejected(\(Int32(most)))")
     }
 
     package func make(
@@ -206,17 +201,12 @@ package struct RejectedExpiry: ClaimedWork {
     package init() {}
 
     package func claim(_ most: Int, in transaction: ClaimTransaction) async throws -> Claimed<RejectedRequestID>? {
-        let rows = try await transaction.query(
+        try await transaction.claim(
             """
             SELECT organization_id, id FROM next_expired_rejected(
                 clock_timestamp() - \(RejectedRequest.lifetime.wholeMicroseconds) * interval '1 microsecond',
                 \(Int32(most)))
             """
-        )
-        guard let first = rows.first else { return nil }
-        return Claimed(
-            organization: try first.decode("organization_id"),
-            items: try rows.map { try $0.decode("id") }
         )
     }
 
