@@ -26,5 +26,6 @@ package enum Migrations {
         EmbeddedMigration(name: "0008_crossings", sql: PackageResources._008_crossings_sql),
         EmbeddedMigration(name: "0009_idempotency", sql: PackageResources._009_idempotency_sql),
         EmbeddedMigration(name: "0010_receiving", sql: PackageResources._010_receiving_sql),
+        EmbeddedMigration(name: "0011_checking", sql: PackageResources._011_checking_sql),
     ]
 }

@@ -52,6 +52,7 @@ import Testing
             let empty = Set(tables).subtracting(filled)
             let unfilled: Set = [
                 "refusal_tallies", "idempotency_keys", "pending_keys", "rejected_requests", "rejected_quotas",
+                "access_endings",
             ]
             #expect(empty.isSubset(of: unfilled), "\(empty)")
         }
@@ -106,7 +107,8 @@ import Testing
             )
             #expect(
                 crossings == [
-                    "extend_partitions", "grant_of_client", "next_deliveries", "next_expired_rejected", "next_lanes",
+                    "access_endings_after", "extend_partitions", "grant_of_client", "next_deliveries",
+                    "next_expired_rejected", "next_lanes",
                     "next_refusals", "next_rejected", "organization_of_claim_link", "organization_of_slug",
                     "partitions_ahead", "source_of_hook",
                     "token_of_digest", "work_waiting",

@@ -14,6 +14,7 @@ package enum IntegrationKind: IDKind { package static let prefix = "int" }
 package enum GrantKind: IDKind { package static let prefix = "grt" }
 package enum ClaimLinkKind: IDKind { package static let prefix = "clm" }
 package enum TokenIDKind: IDKind { package static let prefix = "tok" }
+package enum AuthorizationKind: IDKind { package static let prefix = "aut" }
 package enum AuditEntryKind: IDKind { package static let prefix = "ent" }
 package enum RequestKind: IDKind { package static let prefix = "req" }
 
@@ -30,6 +31,7 @@ package typealias IntegrationID = ID<IntegrationKind>
 package typealias GrantID = ID<GrantKind>
 package typealias ClaimLinkID = ID<ClaimLinkKind>
 package typealias TokenID = ID<TokenIDKind>
+package typealias AuthorizationID = ID<AuthorizationKind>
 package typealias AuditEntryID = ID<AuditEntryKind>
 package typealias RequestID = ID<RequestKind>
 

@@ -221,6 +221,7 @@ package struct SecretClaim: Change {
         guard let row = links.first else { return .refused(AccessRefusal.notFound, []) }
         let link = try row.decode("id", as: ClaimLinkID.self)
         let grant = try row.decode("grant_id", as: GrantID.self)
+        transaction.narrow(.grant(grant))
         _ = try await transaction.query(
             """
             UPDATE grants SET secret_digest = \(secretDigest), secret_claimed_at = \(now), epoch = epoch + 1,

@@ -125,6 +125,7 @@ package struct TokenRevocation: Change {
             """
         )
         let revoked = Set(try rows.map { try $0.decode("id", as: TokenID.self) })
+        transaction.narrow(revoked.map { .token($0) })
         return changes.map { change in
             let draft = AuditDraft(.tokenRevoked, .token(change.token), after: ["revoked": true])
             return .done((), revoked.contains(change.token) ? [Recorded(draft, by: change.attribution)] : [])

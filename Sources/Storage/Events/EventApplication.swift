@@ -58,6 +58,7 @@ package struct EventApplication: ClaimedWork {
                 application.add(planner.reevaluate(state), of: lane, by: attribution, occurredAt: nil)
             }
         }
+        transaction.narrow(application.narrowed)
         let statements = application.statements
         let supersede = [application.supersede].compactMap(\.self)
         let endLinks = [application.endClaimLinks].compactMap(\.self)

@@ -180,6 +180,11 @@ struct PlanWriter {
 
     // MARK: Statements
 
+    /// Whose tokens are to be judged anew.
+    var narrowed: [AccessSubject] {
+        endedUsers.map { .user($0) } + updatedGrants.map { .grant($0.id) }
+    }
+
     /// In an order that foreign keys and unique names allow: what ends frees its name before what begins takes one.
     var statements: [SQL] {
         [

@@ -99,6 +99,7 @@ package struct GrantUpdate: SingleChange {
         guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
         guard before.terms != terms else { return (before, []) }
         try checkChange(from: before, at: transaction.startedAt)
+        transaction.narrow(.grant(id))
         _ = try await transaction.query(
             """
             UPDATE grants SET client_name = \(terms.clientName), expires_at = \(terms.expiresAt),
@@ -169,6 +170,7 @@ package struct GrantStateChange: SingleChange {
         let before = try await transaction.lockedGrant(id)
         guard before.status != wanted else { return (before, []) }
         guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
+        transaction.narrow(.grant(id))
         let ended = try await write(in: transaction)
         guard let after = try await transaction.grant(id) else { throw ChangeRefusal.notFound }
         let action: ActionCode =

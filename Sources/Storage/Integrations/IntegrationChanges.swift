@@ -74,6 +74,7 @@ package struct IntegrationUpdate: SingleChange {
         let former = before.terms.entry(workspace: before.workspace, custodian: before.custodian)
         let next = terms.entry(workspace: resolved.workspace, custodian: resolved.custodian)
         guard former != next else { return (before, []) }
+        transaction.narrow(.integration(id))
         _ = try await transaction.query(
             """
             UPDATE integrations SET slug = \(terms.slug.description), name = \(terms.name),

@@ -35,6 +35,7 @@ package struct UserDeactivation: SingleChange {
         }
         try await refuseIfNeeded(user, in: transaction)
         let now = transaction.startedAt
+        transaction.narrow(.user(id))
         let results = try await transaction.pipeline([
             """
             UPDATE users SET status = 'deactivated', epoch = epoch + 1, deactivated_at = \(now), updated_at = \(now)
