@@ -186,7 +186,7 @@ let package = Package(
                 .nioHTTPTypesHTTP1, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .crypto, .systemPackage,
             ]
         ),
-        .door("Webhooks"),
+        .door("Webhooks", uses: [.serviceLifecycle]),
         .door("OAuth", uses: [.mustache], resources: [.embedInCode("Pages")]),
         .door("API", uses: [.hummingbirdCore]),
 

@@ -94,7 +94,7 @@ package struct Server: Sendable {
         guard settings.roles.contains(.web) else { return services }
         services += [tallies, rejected, lastUses, acceptances, observations, issues]
         let router = Router<EdgeContext>.edge(faults: .rollcall)
-        WebhooksDoor(
+        let webhooks = WebhooksDoor(
             store: store,
             acceptances: acceptances,
             rejected: rejected,
@@ -102,7 +102,9 @@ package struct Server: Sendable {
             signal: signal,
             profiles: profiles,
             publicURL: settings.publicURL
-        ).mount(on: router)
+        )
+        services += webhooks.services
+        webhooks.mount(on: router)
         try OAuthDoor(
             store: store,
             issues: issues,

@@ -11,12 +11,31 @@ import Synchronization
 /// nobody, nor does one organization for another while a connection is left.
 ///
 /// Invariants: a change is in exactly one batch; its waiter is resumed exactly once, after the commit or with the
-/// error; nothing is acknowledged before its commit; at most ``mostWaiting`` changes wait, and the next is refused.
+/// error, or when it waits no longer; nothing is acknowledged before its commit; at most ``mostWaiting`` changes wait, and
+/// the next is refused.
 package final class GroupCommit<C: Change>: Service, Sendable {
-    private struct Waiting: Sendable {
+    private final class Waiting: Sendable {
         let change: C
         let organization: OrganizationID
-        let resume: @Sendable (Result<C.Output, any Error>) -> Void
+        private let continuation = Mutex<CheckedContinuation<C.Output, any Error>?>(nil)
+
+        init(_ change: C, in organization: OrganizationID) {
+            self.change = change
+            self.organization = organization
+        }
+
+        func wait(on continuation: CheckedContinuation<C.Output, any Error>) {
+            self.continuation.withLock { $0 = continuation }
+        }
+
+        /// Whoever comes second finds nobody waiting.
+        func resume(_ result: Result<C.Output, any Error>) {
+            let continuation = continuation.withLock { waiting in
+                defer { waiting = nil }
+                return waiting
+            }
+            continuation?.resume(with: result)
+        }
     }
 
     private struct State {
@@ -49,17 +68,54 @@ package final class GroupCommit<C: Change>: Service, Sendable {
     }
 
     /// Makes the change in a shared commit. Throws ``Overload`` when too many wait, else what `perform` throws.
+    ///
+    /// A cancelled caller waits no longer: its change is not made if no commit has taken it, else nobody knows.
     package func perform(_ change: C, in organization: OrganizationID) async throws -> C.Output {
-        try await withCheckedThrowingContinuation { continuation in
-            let waiting = Waiting(change: change, organization: organization) { continuation.resume(with: $0) }
-            let refusal: (any Error)? = state.withLock { state in
-                if state.isClosed { return Overload.closed }
-                if state.waiting.count >= Self.mostWaiting { return Overload.tooManyWaiting }
-                state.waiting.append(waiting)
+        let waiting = Waiting(change, in: organization)
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                waiting.wait(on: continuation)
+                let refusal: (any Error)? = state.withLock { state in
+                    if state.isClosed { return Overload.closed }
+                    if state.waiting.count >= Self.mostWaiting { return Overload.tooManyWaiting }
+                    state.waiting.append(waiting)
+                    return nil
+                }
+                if let refusal { return waiting.resume(.failure(refusal)) }
+                signal.yield()
+                // A cancellation that came before it waited found nobody.
+                if Task.isCancelled { abandon(waiting) }
+            }
+        } onCancel: {
+            abandon(waiting)
+        }
+    }
+
+    /// The same, for whoever can wait only so long: throws ``Overload/tooLate`` then, and whether the change is made is
+    /// unknown.
+    package func perform(
+        _ change: C,
+        in organization: OrganizationID,
+        within patience: Duration
+    ) async throws -> C.Output {
+        try await withThrowingTaskGroup(of: C.Output?.self) { group in
+            group.addTask { try await self.perform(change, in: organization) }
+            group.addTask {
+                try await Task.sleep(for: patience)
                 return nil
             }
-            if let refusal { continuation.resume(throwing: refusal) } else { signal.yield() }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let output = first else { throw Overload.tooLate }
+            return output
         }
+    }
+
+    private func abandon(_ waiting: Waiting) {
+        state.withLock { state in
+            guard let place = state.waiting.firstIndex(where: { $0 === waiting }) else { return }
+            state.waiting.remove(at: place)
+        }
+        waiting.resume(.failure(CancellationError()))
     }
 
     /// Commits batches until the service is shut down and everything that waits is committed.
@@ -138,8 +194,12 @@ package final class GroupCommit<C: Change>: Service, Sendable {
     }
 }
 
-/// Why a change was not even tried. A fault of ours: the caller may try again.
+/// Why a change was not made. A fault of ours: the caller may try again.
 package enum Overload: Error, Sendable {
+    /// It was not even tried.
     case tooManyWaiting
+    /// It was not even tried.
     case closed
+    /// It was not made in the time that its caller has. It may be made after that.
+    case tooLate
 }

@@ -1,4 +1,5 @@
 import Domain
+import ServiceLifecycle
 import Storage
 import Synchronization
 
@@ -15,40 +16,151 @@ struct CachedHook: Sendable {
     let keysVersion: Int64
 }
 
-/// Hooks as they were at most ``freshness`` ago, so that a burst of deliveries asks for its source once.
+/// Hooks as they were at most ``freshness`` ago, so that a burst of deliveries asks for its source once, and together.
 ///
-/// What the database does not know is never kept: an unknown source is asked for each time, and is known at once when it
-/// is made. A key that was removed counts for at most that long after.
-final class HookCache: Sendable {
+/// What the database does not know is never kept: an unknown source is asked for after each request for it came, and is
+/// known at once when it is made. A key that was removed counts for at most ``freshness`` after.
+///
+/// Invariants: whoever asks is answered within `patience` of the look-up that answers it, whatever the database does; at
+/// most ``mostLookUps`` look-ups are under way.
+final class HookCache: Service, Sendable {
     private struct Kept: Sendable {
         let hook: CachedHook
         let readAt: ContinuousClock.Instant
     }
 
+    private typealias Waiting = CheckedContinuation<CachedHook?, any Error>
+
+    private struct State {
+        var kept: [SourceID: Kept] = [:]
+        /// Who waits for which look-up.
+        var waiting: [SourceID: [Waiting]] = [:]
+        /// Look-ups that hold a place, those that nobody waits for any longer too.
+        var underWay = 0
+        var isClosed = false
+    }
+
+    private enum Standing {
+        case known(CachedHook)
+        case begun
+        case joined
+        case refused
+    }
+
     private let store: Store
     private let profiles: [String: SigningProfile]
-    private let kept = Mutex<[SourceID: Kept]>([:])
+    private let state = Mutex(State())
+    private let asked: AsyncStream<SourceID>
+    private let ask: AsyncStream<SourceID>.Continuation
+
+    /// How long a look-up may take.
+    private let patience: Duration
 
     static let freshness = Duration.seconds(1)
     /// Past this many sources the cache starts anew.
     static let mostHooks = 4096
+    /// At once; more than a pool has connections, fewer than may wait for one.
+    static let mostLookUps = 256
 
-    init(store: Store, profiles: [String: SigningProfile]) {
+    init(store: Store, profiles: [String: SigningProfile], patience: Duration) {
+        self.patience = patience
         self.store = store
         self.profiles = profiles
+        (asked, ask) = AsyncStream.makeStream()
     }
 
-    /// nil only where the database knows no such source.
+    /// nil only where the database knows no such source. Throws ``HookFault/tooLate`` when it does not say so in time.
     func hook(_ id: SourceID) async throws -> CachedHook? {
-        let now = ContinuousClock.now
-        if let known = kept.withLock({ $0[id] }), known.readAt.duration(to: now) < Self.freshness { return known.hook }
-        guard let row = try await store.hook(id) else { return nil }
-        let hook = try read(row)
-        kept.withLock { kept in
-            if kept.count >= Self.mostHooks { kept = [:] }
-            kept[id] = Kept(hook: hook, readAt: now)
+        let first = try await found(id)
+        if first.isFresh || first.hook != nil { return first.hook }
+        // Somebody asked before the source was made, perhaps. Whichever look-up answers now began after we came.
+        return try await found(id).hook
+    }
+
+    /// Looks up what is asked for until shutdown.
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await withDiscardingTaskGroup { group in
+                for await id in asked { group.addTask { await self.lookUp(id) } }
+            }
+        } onGracefulShutdown: {
+            self.state.withLock { $0.isClosed = true }
+            self.ask.finish()
         }
-        return hook
+        let left = state.withLock { state in
+            defer { state.waiting = [:] }
+            return state.waiting.values.flatMap(\.self)
+        }
+        for one in left { one.resume(throwing: HookFault.tooLate) }
+    }
+
+    /// `isFresh`: whether the look-up began after the call.
+    private func found(_ id: SourceID) async throws -> (hook: CachedHook?, isFresh: Bool) {
+        let now = ContinuousClock.now
+        if let known = state.withLock({ Self.known(id, at: now, in: $0) }) { return (known, true) }
+        var isFresh = false
+        let hook = try await withCheckedThrowingContinuation { (waiting: Waiting) in
+            switch state.withLock({ Self.stand(waiting, for: id, at: now, in: &$0) }) {
+            case .known(let hook): waiting.resume(returning: hook)
+            case .begun:
+                isFresh = true
+                ask.yield(id)
+            case .joined: break
+            case .refused: waiting.resume(throwing: HookFault.tooManyLookUps)
+            }
+        }
+        return (hook, isFresh)
+    }
+
+    private static func known(_ id: SourceID, at now: ContinuousClock.Instant, in state: State) -> CachedHook? {
+        state.kept[id].flatMap { $0.readAt.duration(to: now) < freshness ? $0.hook : nil }
+    }
+
+    private static func stand(
+        _ waiting: Waiting,
+        for id: SourceID,
+        at now: ContinuousClock.Instant,
+        in state: inout State
+    ) -> Standing {
+        if let hook = known(id, at: now, in: state) { return .known(hook) }
+        if state.waiting[id] != nil {
+            state.waiting[id]?.append(waiting)
+            return .joined
+        }
+        guard !state.isClosed, state.underWay < mostLookUps else { return .refused }
+        state.waiting[id] = [waiting]
+        state.underWay += 1
+        return .begun
+    }
+
+    /// Answers those who wait when the look-up ends or its time is over, whichever is first. A statement that is given up
+    /// may take its time to end; nobody waits for that.
+    private func lookUp(_ id: SourceID) async {
+        let began = ContinuousClock.now
+        await withTaskGroup(of: Result<CachedHook?, any Error>.self) { group in
+            group.addTask {
+                do { return .success(try await self.store.hook(id).map(self.read)) } catch { return .failure(error) }
+            }
+            group.addTask {
+                // Cancellation ends the sleep, and nobody asks for its result then.
+                try? await Task.sleep(for: self.patience)
+                return .failure(HookFault.tooLate)
+            }
+            if let first = await group.next() { settle(id, as: first, readAt: began) }
+            group.cancelAll()
+        }
+        state.withLock { $0.underWay -= 1 }
+    }
+
+    private func settle(_ id: SourceID, as result: Result<CachedHook?, any Error>, readAt: ContinuousClock.Instant) {
+        let waiting = state.withLock { state in
+            if case .success(let hook?) = result {
+                if state.kept.count >= Self.mostHooks { state.kept = [:] }
+                state.kept[id] = Kept(hook: hook, readAt: readAt)
+            }
+            return state.waiting.removeValue(forKey: id) ?? []
+        }
+        for one in waiting { one.resume(with: result) }
     }
 
     private func read(_ row: Hook) throws -> CachedHook {
@@ -67,9 +179,11 @@ final class HookCache: Sendable {
     }
 }
 
-/// A source that cannot be judged here. A fault of ours.
+/// Why a source cannot be judged here. A fault of ours.
 enum HookFault: Error {
     case profileMissing(String)
+    case tooLate
+    case tooManyLookUps
 }
 
 /// Which uses of keys are to be written: one a minute and key on each node, with the delivery that happens to be the

@@ -50,6 +50,7 @@ extension WebhooksDoor {
         _ received: HookRequest,
         refusedFor refusal: Verdict.Refusal,
         at hook: CachedHook,
+        within patience: Duration,
         _ context: EdgeContext
     ) async throws -> Response? {
         guard refusal == .signatureMissing || refusal == .credentialMissing || refusal == .noKey,
@@ -67,7 +68,7 @@ extension WebhooksDoor {
                 return hook.success()
             case .captureToken(let pointer):
                 guard let token = said?[pointer: pointer]?.string, isKey(token, for: hook.profile) else { continue }
-                return try await captured(HiddenText(token), at: hook, context)
+                return try await captured(HiddenText(token), at: hook, within: patience, context)
             case .echoGet, .echoPost:
                 continue
             }
@@ -75,13 +76,18 @@ extension WebhooksDoor {
         return nil
     }
 
-    private func captured(_ token: HiddenText, at hook: CachedHook, _ context: EdgeContext) async throws -> Response {
+    private func captured(
+        _ token: HiddenText,
+        at hook: CachedHook,
+        within patience: Duration,
+        _ context: EdgeContext
+    ) async throws -> Response {
         let capture = PendingKeyCapture(
             of: token,
             from: hook.source,
             by: Attribution(actor: .system("doors"), origin: context.origin, receivedAt: context.receivedAt)
         )
-        let output = try await store.perform(capture, in: hook.organization)
+        let output = try await captures.perform(capture, in: hook.organization, within: patience)
         count(hook.slug.description, "handshake")
         guard output != .noRoom else {
             tallies.count("handshake-no-room", of: .source(hook.source), in: hook.organization)

@@ -7,6 +7,7 @@
 // - 401 is answered only when keys are loaded and the proof does not fit; 404 only after the database said so; 410 and 403
 //   only because an admin wants it so; whatever is our fault is 503 with Retry-After, because many senders never come
 //   again after a 4xx.
+// - No answer waits for the database longer than `mostWait`, which is well within what the strictest sender waits for us.
 // - A refused request waits for nothing and nobody: what is kept of it is written by others (RejectedQueue).
 // - No source and no client network has more than its share in hand.
 
@@ -17,6 +18,7 @@ package import Hummingbird
 import Logging
 import Metrics
 import NIOCore
+package import ServiceLifecycle
 package import Storage
 import Transparency
 
@@ -32,6 +34,9 @@ package struct WebhooksDoor: Sendable {
     private let networks: HookCrowd<NetworkRange?>
     private let sources = HookCrowd<SourceID>(most: mostOfSource)
     private let uses = KeyUses()
+    private let lateness: HookLateness
+    private let mostWait: Duration
+    let captures: GroupCommit<PendingKeyCapture>
 
     /// Bytes of one delivery's body at most.
     package static let mostBodyBytes = 1024 * 1024
@@ -43,11 +48,14 @@ package struct WebhooksDoor: Sendable {
     /// Requests of one source that are judged or being committed at once, their body read: no more than one commit
     /// takes, so that nobody waits behind more than one commit of another source.
     package static let mostOfSource = GroupCommit<DeliveryAcceptance>.mostPerCommit
+    /// How long the answer to one request may wait for the database, look-up and commit together. The strictest sender
+    /// waits for 3 seconds, network included. What is committed after it was answered 503 is met again by its repetition.
+    package static let mostWait = Duration.seconds(2)
 
     /// Deliveries of one organization share commits through `acceptances`; `signal` wakes the engine once one is committed.
     /// Requests that may hold under a corrected key go to `rejected`. A source whose profile is not among `profiles` is
     /// answered as a fault of ours. `publicURL` is how senders know us, for proofs that cover the URL. Only a test has
-    /// reason for another `mostOfNetwork`.
+    /// reason for another `mostOfNetwork` or `mostWait`.
     package init(
         store: Store,
         acceptances: GroupCommit<DeliveryAcceptance>,
@@ -56,7 +64,8 @@ package struct WebhooksDoor: Sendable {
         signal: WorkSignal,
         profiles: [String: SigningProfile],
         publicURL: String,
-        mostOfNetwork: Int = WebhooksDoor.mostOfNetwork
+        mostOfNetwork: Int = WebhooksDoor.mostOfNetwork,
+        mostWait: Duration = WebhooksDoor.mostWait
     ) {
         self.store = store
         self.acceptances = acceptances
@@ -64,9 +73,15 @@ package struct WebhooksDoor: Sendable {
         self.tallies = tallies
         self.signal = signal
         self.publicURL = publicURL
+        self.mostWait = mostWait
         networks = HookCrowd(most: mostOfNetwork)
-        hooks = HookCache(store: store, profiles: profiles)
+        hooks = HookCache(store: store, profiles: profiles, patience: mostWait / 2)
+        captures = GroupCommit(store, name: "pending-key", commits: 1)
+        lateness = HookLateness(strictest: profiles.values.map(\.response.ackBudget).min(), logger: store.logger)
     }
+
+    /// What has to run while the door is open.
+    package var services: [any Service] { [hooks, captures] }
 
     /// Routes `POST /hooks/{source}` and, for challenges, `GET`.
     package func mount(on router: Router<EdgeContext>) {
@@ -78,20 +93,22 @@ package struct WebhooksDoor: Sendable {
             return response
         }
         router.get("/hooks/{source}") { request, context in
-            try await answer(request, context) { request, hook, _ in try challenged(request, at: hook) }
+            try await answer(request, context) { request, hook, _, _ in try challenged(request, at: hook) }
         }
     }
 
-    /// Finds the source of the path and asks what its admin said of it, before anything is read of the body.
+    /// Finds the source of the path and asks what its admin said of it, before anything is read of the body. `body` is told
+    /// how long that took.
     private func answer(
         _ request: Request,
         _ context: EdgeContext,
-        _ body: (Request, CachedHook, EdgeContext) async throws -> Response
+        _ body: (Request, CachedHook, Duration, EdgeContext) async throws -> Response
     ) async throws -> Response {
         guard let id = context.parameters.get("source").flatMap(SourceID.init) else { throw EdgeError.notFound }
         do {
             return try await networks.admit(ClientNetwork.of(context.client)) {
-                guard let hook = try await hooks.hook(id) else {
+                let (found, spent) = try await lookedUp(id)
+                guard let hook = found else {
                     count("unknown", "unknown-source")
                     throw EdgeError.notFound
                 }
@@ -99,7 +116,7 @@ package struct WebhooksDoor: Sendable {
                 if let ranges = hook.ipAllowList, !ranges.contains(context.client) {
                     return refused("address-not-allowed", with: .addressNotAllowed, by: hook, context)
                 }
-                return try await body(request, hook, context)
+                return try await body(request, hook, spent, context)
             }
         } catch let error where error is EdgeError || error is RequestBodyFault {
             throw error
@@ -113,9 +130,28 @@ package struct WebhooksDoor: Sendable {
         }
     }
 
-    private func receive(_ request: Request, _ hook: CachedHook, _ context: EdgeContext) async throws -> Response {
+    private func lookedUp(_ id: SourceID) async throws -> (CachedHook?, Duration) {
+        let began = ContinuousClock.now
+        do {
+            return (try await hooks.hook(id), ContinuousClock.now - began)
+        } catch {
+            lateness.note(ContinuousClock.now - began, of: nil)
+            throw error
+        }
+    }
+
+    /// `spent`: of the time that there is to wait for the database.
+    private func receive(
+        _ request: Request,
+        _ hook: CachedHook,
+        _ spent: Duration,
+        _ context: EdgeContext
+    ) async throws -> Response {
         try refuseUnlessReadable(request, hook)
         var buffer = try await request.readBody(mostBytes: Self.mostBodyBytes)
+        let read = ContinuousClock.now
+        // How long the sender takes for its body is its own affair.
+        defer { lateness.note(spent + (ContinuousClock.now - read), of: hook) }
         let received = HookRequest(
             method: request.method.rawValue,
             url: publicURL + (request.head.path ?? request.uri.path),
@@ -124,7 +160,7 @@ package struct WebhooksDoor: Sendable {
         )
         let receivedAt = store.clock.now()
         return try await sources.admit(hook.source) {
-            try await judge(received, at: receivedAt, by: hook, context)
+            try await judge(received, at: receivedAt, by: hook, within: mostWait - spent, context)
         }
     }
 
@@ -132,6 +168,7 @@ package struct WebhooksDoor: Sendable {
         _ received: HookRequest,
         at receivedAt: Timestamp,
         by hook: CachedHook,
+        within patience: Duration,
         _ context: EdgeContext
     ) async throws -> Response {
         let verdict = await SignatureVerifier.verify(
@@ -143,12 +180,14 @@ package struct WebhooksDoor: Sendable {
         switch verdict {
         case .accepted(let acceptance):
             if let answer = challenged(received, at: hook) { return answer }
-            let receipt = try await keep(received, acceptance, of: hook, at: receivedAt, context)
+            let receipt = try await keep(received, acceptance, of: hook, at: receivedAt, within: patience, context)
             count(hook.slug.description, receipt.isDuplicate ? "duplicate" : "accepted")
             if !receipt.isDuplicate { signal.raise() }
             return hook.accepted(receipt)
         case .refused(let refusal):
-            if let answer = try await shakenHands(received, refusedFor: refusal, at: hook, context) { return answer }
+            if let answer = try await shakenHands(received, refusedFor: refusal, at: hook, within: patience, context) {
+                return answer
+            }
             return try refused(refusal, received, at: receivedAt, by: hook, context)
         }
     }
@@ -209,6 +248,7 @@ package struct WebhooksDoor: Sendable {
         _ acceptance: Verdict.Acceptance,
         of hook: CachedHook,
         at receivedAt: Timestamp,
+        within patience: Duration,
         _ context: EdgeContext
     ) async throws -> DeliveryAcceptance.Receipt {
         let headers = KeptHeaders.digested(received.headers, by: hook.profile, under: store.keyring)
@@ -230,7 +270,7 @@ package struct WebhooksDoor: Sendable {
                 receivedAt: receivedAt
             )
         )
-        return try await acceptances.perform(delivery, in: hook.organization)
+        return try await acceptances.perform(delivery, in: hook.organization, within: patience)
     }
 
     func count(_ source: String, _ verdict: String) {

@@ -89,6 +89,52 @@ import Transparency
         }
     }
 
+    /// A change that says that it was made.
+    private struct Said: Change {
+        let until: AsyncStream<Void>
+        let made: AsyncStream<Void>.Continuation
+
+        static func make(_ changes: [Said], in _: OrganizationTransaction) async throws -> [Made<Void>] {
+            for change in changes {
+                for await _ in change.until {}
+                change.made.yield()
+            }
+            return changes.map { _ in .done((), []) }
+        }
+    }
+
+    @Test func `who can wait only so long is told, and what a commit has taken is made all the same`() async throws {
+        try await StoreFixture.with { fixture in
+            let organization = try await fixture.organization().id
+            let commit = GroupCommit<Said>(fixture.store, name: "test")
+            let (until, release) = AsyncStream<Void>.makeStream()
+            let (made, say) = AsyncStream<Void>.makeStream()
+            try await Self.serving(commit) {
+                await #expect(throws: Overload.tooLate) {
+                    try await commit.perform(Said(until: until, made: say), in: organization, within: .seconds(1))
+                }
+                release.finish()
+                for await _ in made { break }
+            }
+        }
+    }
+
+    @Test func `a change that no commit has taken when its caller leaves is not made`() async throws {
+        try await StoreFixture.with { fixture in
+            let organization = try await fixture.organization().id
+            let commit = GroupCommit<Observation>(fixture.store, name: "test")
+            // Nobody commits yet.
+            await #expect(throws: Overload.tooLate) {
+                let left = Self.observation(fixture, organization, 1)
+                try await commit.perform(left, in: organization, within: .milliseconds(50))
+            }
+            try await Self.serving(commit) {
+                try await commit.perform(Self.observation(fixture, organization, 2), in: organization)
+            }
+            #expect(try await fixture.leaves(in: organization).compactMap { $0["reason"]?.string } == ["2"])
+        }
+    }
+
     @Test func `after shutdown nothing is taken and what waited is committed`() async throws {
         try await StoreFixture.with { fixture in
             let organization = try await fixture.organization().id

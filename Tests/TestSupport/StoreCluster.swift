@@ -1,13 +1,20 @@
 import Foundation
 import Logging
 import Migrations
-import Postgres
+package import Postgres
+import Synchronization
 import SystemPackage
 
 /// The one private PostgreSQL cluster of a test process, with a migrated template that every test's database is copied
 /// from. It ends with the process.
 package actor StoreCluster {
-    package static let shared = StoreCluster()
+    package static let shared = StoreCluster(named: "")
+    private static let count = Atomic<Int>(0)
+
+    /// A cluster for one test, which may stop it. Costs a second or two.
+    package static func own() -> StoreCluster {
+        StoreCluster(named: "-\(count.wrappingAdd(1, ordering: .relaxed).newValue)")
+    }
 
     /// Runs the migrations and owns every table; no superuser, so that row-level security holds it too.
     package static let owner = "rollcall_owner"
@@ -18,10 +25,15 @@ package actor StoreCluster {
     /// Databases that tests may have at the same moment: bounds the connections, since all tests start at once.
     private static let mostDatabases = 12
 
+    private let name: String
     private var started: Task<EmbeddedServer, any Error>?
     private var made = 0
     private var free = mostDatabases
     private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    private init(named name: String) {
+        self.name = name
+    }
 
     /// A database of its own, fresh and migrated, for as long as `body` runs.
     package func withDatabase<Value: Sendable>(
@@ -48,17 +60,19 @@ package actor StoreCluster {
         return try result.get()
     }
 
-    private func server() async throws -> EmbeddedServer {
+    /// The server, started by whoever asks first.
+    package func server() async throws -> EmbeddedServer {
         if let started { return try await started.value }
-        let starting = Task { try await Self.start() }
+        let name = name
+        let starting = Task { try await Self.start(name) }
         started = starting
         return try await starting.value
     }
 
-    private static func start() async throws -> EmbeddedServer {
+    private static func start(_ name: String) async throws -> EmbeddedServer {
         let process = ProcessInfo.processInfo.processIdentifier
         let server = EmbeddedServer(
-            home: FilePath("/tmp/rollcall-tests-\(process)"),
+            home: FilePath("/tmp/rollcall-tests-\(process)\(name)"),
             settings: ["fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"],
             lifetime: .ofProcess(process),
             logger: Logger(label: "cluster", factory: { _ in SwiftLogNoOpLogHandler() })

@@ -22,9 +22,10 @@ package struct StoreFixture: Sendable {
     package static func with<Value: Sendable>(
         seed: UInt64 = 1,
         poolSize: Int = 4,
+        on cluster: StoreCluster = .shared,
         _ body: @Sendable (StoreFixture) async throws -> Value
     ) async throws -> Value {
-        try await StoreCluster.shared.withDatabase { connectionString in
+        try await cluster.withDatabase { connectionString in
             let randomness = SeededRandomness(seed: seed)
             let clock = FixedClock()
             let service = connectionString(StoreCluster.service)

@@ -28,15 +28,18 @@ struct TestHooks: Sendable {
 
     static let body = Array(#"{"type": "ping"}"#.utf8)
 
-    /// `store` in place of the fixture's is what the door asks. The source has the named profile.
+    /// `store` in place of the fixture's is what the door asks. The source has the named profile. How long an answer may
+    /// wait is for a machine that is busy with other tests too.
     static func with(
         asking store: Store? = nil,
         profile name: String = "standard-webhooks",
         secret: String? = nil,
         mostOfNetwork: Int = WebhooksDoor.mostOfNetwork,
+        mostWait: Duration = .seconds(90),
+        on cluster: StoreCluster = .shared,
         _ body: @Sendable (TestHooks) async throws -> Void
     ) async throws {
-        try await StoreFixture.with { fixture in
+        try await StoreFixture.with(on: cluster) { fixture in
             let store = store ?? fixture.store
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let acceptances = GroupCommit<DeliveryAcceptance>(store, name: "delivery")
@@ -44,7 +47,7 @@ struct TestHooks: Sendable {
             let rejected = RejectedQueue(store, tallies: tallies)
             let profiles = try TestProfiles.all()
             let router = Router<EdgeContext>.edge()
-            WebhooksDoor(
+            let door = WebhooksDoor(
                 store: store,
                 acceptances: acceptances,
                 rejected: rejected,
@@ -52,8 +55,10 @@ struct TestHooks: Sendable {
                 signal: WorkSignal(),
                 profiles: profiles,
                 publicURL: "https://rollcall.example",
-                mostOfNetwork: mostOfNetwork
-            ).mount(on: router)
+                mostOfNetwork: mostOfNetwork,
+                mostWait: mostWait
+            )
+            door.mount(on: router)
             router.closeMethods()
             let responder = router.buildResponder()
             let proxies = ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1"))
@@ -68,6 +73,7 @@ struct TestHooks: Sendable {
                 logger: logger
             )
             app.addServices(acceptances)
+            for service in door.services { app.addServices(service) }
             let organization = try await fixture.organization()
             let source = try await fixture.source(in: organization, profile: name, secret: secret)
             try await app.test(.router) { client in
