@@ -4,11 +4,15 @@
 ALTER TABLE sources DROP CONSTRAINT sources_status_known;
 ALTER TABLE sources
     ADD COLUMN ip_allow_list text[],           -- CIDR; NULL: any; never empty
+    ADD COLUMN token_issuers text[],           -- one of them has to be a pushed token's issuer; NULL: any; never empty
+    ADD COLUMN token_audiences text[],         -- a pushed token has to be for one of them; NULL: any; never empty
     ADD COLUMN unproved_accepted_at timestamptz, -- since when events of bodies that no proof covers apply; NULL: held …
     ADD COLUMN unproved_accepted_by uuid,        -- … and who decided that
-    ADD COLUMN keys_version bigint NOT NULL DEFAULT 1, -- one more for each key that came or went
+    ADD COLUMN keys_version bigint NOT NULL DEFAULT 1, -- one more for each key that came or went, each change of the two above
     ADD CONSTRAINT sources_status_known CHECK (status IN ('active', 'paused', 'disabled')),
     ADD CONSTRAINT sources_ip_allow_list_not_empty CHECK (cardinality(ip_allow_list) > 0),
+    ADD CONSTRAINT sources_token_issuers_not_empty CHECK (cardinality(token_issuers) > 0),
+    ADD CONSTRAINT sources_token_audiences_not_empty CHECK (cardinality(token_audiences) > 0),
     ADD CONSTRAINT sources_unproved_decided CHECK ((unproved_accepted_at IS NULL) = (unproved_accepted_by IS NULL)),
     ADD CONSTRAINT sources_unproved_decider FOREIGN KEY (organization_id, unproved_accepted_by) REFERENCES users;
 
@@ -91,14 +95,14 @@ CALL protect('rejected_requests', 'SELECT, INSERT, UPDATE, DELETE');
 DROP FUNCTION source_of_hook(uuid);
 CREATE FUNCTION source_of_hook(hook uuid)
 RETURNS TABLE (organization_id uuid, slug text, profile text, mapping text, time_zone text, user_id uuid, status text,
-    ip_allow_list text[], keys_version bigint)
+    ip_allow_list text[], keys_version bigint, token_issuers text[], token_audiences text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     SELECT s.organization_id, s.slug, s.profile, s.mapping, s.time_zone, s.user_id, s.status, s.ip_allow_list,
-        s.keys_version
+        s.keys_version, s.token_issuers, s.token_audiences
     FROM sources s WHERE s.id = hook;
 END
 $$;

@@ -172,7 +172,7 @@ final class HookCache: Service, Sendable {
             user: row.user,
             status: row.status,
             ipAllowList: row.ipAllowList,
-            profile: profile,
+            profile: profile.expecting(row.tokenParties),
             keys: try row.keys.map { try $0.signingKey(for: profile) },
             keysVersion: row.keysVersion
         )

@@ -21,6 +21,16 @@ struct SourceCommand: ParsableCommand {
         Column("NOT AFTER", "not_after"), Column("LAST USED", "last_used_at"),
     ]
 
+    /// Says what an admin should still state of a source; data on stdout stays data.
+    static func noteCautions(of source: JSON) {
+        for caution in source["cautions"]?.array ?? [] { Output.note("note: \(caution.string ?? "")") }
+    }
+
+    /// Says what of its sender nobody has confirmed.
+    static func noteUnconfirmed(of source: JSON) {
+        for fact in source["expects"]?["unconfirmed"]?.array ?? [] { Output.note("unconfirmed: \(fact.string ?? "")") }
+    }
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List sources.",
@@ -75,6 +85,7 @@ struct SourceCommand: ParsableCommand {
         @Option(help: ArgumentHelp("File with a signing secret. May be given again.", valueName: "file")) var keyFile:
             [String] = []
         @OptionGroup var networks: NetworkOptions
+        @OptionGroup var parties: TokenPartyOptions
         @OptionGroup var body: BodyOptions
         @OptionGroup var client: ClientOptions
 
@@ -85,11 +96,12 @@ struct SourceCommand: ParsableCommand {
                 ("slug", .text(slug)), ("profile", .text(profile ?? (isFromFile ? nil : "standard-webhooks"))),
                 ("mapping", .text(mapping ?? (isFromFile ? nil : "canonical"))), ("time_zone", .text(timeZone)),
                 ("keys", keys.isEmpty ? nil : .array(keys)), ("ip_allow_list", networks.member),
+                ("token_issuers", parties.issuers), ("token_audiences", parties.audiences),
             ])
-            try client.output.writer.write(
-                await client.connection.client().post("/v1/sources", source).body,
-                columns: columns
-            )
+            let made = try await client.connection.client().post("/v1/sources", source).body
+            try client.output.writer.write(made, columns: columns)
+            SourceCommand.noteCautions(of: made)
+            SourceCommand.noteUnconfirmed(of: made)
         }
     }
 
@@ -100,6 +112,8 @@ struct SourceCommand: ParsableCommand {
                 EXAMPLES
                   rollcall source update src_01… --time-zone Europe/Berlin
                   rollcall source update src_01… --ip 192.0.2.0/24
+                  rollcall source update src_01… --issuer https://hr.example \\
+                    --audience https://rollcall.example
                   echo '{"slug": "hr-emea"}' | rollcall source update src_01… --body -
                 """
         )
@@ -109,16 +123,20 @@ struct SourceCommand: ParsableCommand {
         @Option(help: ArgumentHelp("For dates without a zone, such as Europe/Berlin.", valueName: "zone")) var timeZone:
             String?
         @OptionGroup var networks: NetworkOptions
+        @OptionGroup var parties: TokenPartyOptions
         @OptionGroup var body: BodyOptions
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
             let change = try body.change([
                 ("slug", .text(slug)), ("mapping", .text(mapping)), ("time_zone", .text(timeZone)),
-                ("ip_allow_list", networks.member),
+                ("ip_allow_list", networks.member), ("token_issuers", parties.issuers),
+                ("token_audiences", parties.audiences),
             ])
             let path = "/v1/sources/" + URLText.escaped(id)
-            try client.output.writer.write(await client.connection.client().patch(path, change).body, columns: columns)
+            let changed = try await client.connection.client().patch(path, change).body
+            try client.output.writer.write(changed, columns: columns)
+            SourceCommand.noteCautions(of: changed)
         }
     }
 }
@@ -142,5 +160,42 @@ struct NetworkOptions: ParsableArguments {
     var member: JSON? {
         if anyIp { return .null }
         return ranges.isEmpty ? nil : .array(ranges.map { .string($0) })
+    }
+}
+
+/// From whom and for whom the tokens of a sender have to be that pushes some.
+struct TokenPartyOptions: ParsableArguments {
+    @Option(
+        name: .customLong("issuer"),
+        help: ArgumentHelp("Issuer whose tokens are taken. May be given again.", valueName: "iss")
+    )
+    var issuerTexts: [String] = []
+
+    @Flag(help: "Tokens of any issuer are taken.")
+    var anyIssuer = false
+
+    @Option(
+        name: .customLong("audience"),
+        help: ArgumentHelp("For whom tokens have to be. May be given again.", valueName: "aud")
+    )
+    var audienceTexts: [String] = []
+
+    @Flag(help: "Tokens are taken whoever they are for.")
+    var anyAudience = false
+
+    func validate() throws {
+        if anyIssuer, !issuerTexts.isEmpty { throw ValidationError("--any-issuer and --issuer contradict each other") }
+        if anyAudience, !audienceTexts.isEmpty {
+            throw ValidationError("--any-audience and --audience contradict each other")
+        }
+    }
+
+    /// Nil leaves what the body says, or what was.
+    var issuers: JSON? { Self.member(issuerTexts, any: anyIssuer) }
+    /// As above.
+    var audiences: JSON? { Self.member(audienceTexts, any: anyAudience) }
+
+    private static func member(_ texts: [String], any: Bool) -> JSON? {
+        any ? .null : texts.isEmpty ? nil : .array(texts.map { .string($0) })
     }
 }

@@ -26,11 +26,15 @@ struct VerifyCommand: AsyncParsableCommand {
     @Option(help: "Signing profile.") var profile: String
     @OptionGroup var keyOptions: KeyOptions
     @Option(help: ArgumentHelp("When it was received, RFC 3339; now by default.", valueName: "time")) var at: String?
+    @Option(help: ArgumentHelp("Issuer that a token has to have. May be given again.", valueName: "iss")) var issuer:
+        [String] = []
+    @Option(help: ArgumentHelp("For whom a token has to be. May be given again.", valueName: "aud")) var audience:
+        [String] = []
     @OptionGroup var captured: CapturedRequest
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let profile = try SigningProfile.known(profile)
+        let profile = try judgedBy()
         let keys = try keyOptions.keys(for: profile)
         let request = try captured.request(for: profile)
         let examination = await Examination(
@@ -42,6 +46,20 @@ struct VerifyCommand: AsyncParsableCommand {
         let told = examination.json { id in keys.first { $0.key.id == id }?.file ?? id.description }
         try output.writer.write(verdict: told)
         if !examination.isVerified { throw CommandFailure(.failure, "not proved: \(examination.explanation)") }
+    }
+
+    /// The profile, with the parties that were given.
+    private func judgedBy() throws(CommandFailure) -> SigningProfile {
+        let profile = try SigningProfile.known(profile)
+        guard profile.carriesTokens || issuer.isEmpty && audience.isEmpty else {
+            throw CommandFailure(
+                .usage,
+                "deliveries of profile \(profile.name) are no tokens: leave out --issuer, --audience"
+            )
+        }
+        return profile.expecting(
+            TokenParties(issuers: issuer.isEmpty ? nil : issuer, audiences: audience.isEmpty ? nil : audience)
+        )
     }
 }
 

@@ -23,6 +23,26 @@ enum SourceMembers {
         return name
     }
 
+    /// Only of a profile whose deliveries are tokens: stated of another it would promise what nobody checks.
+    static func tokenParties(
+        _ issuers: [String]?,
+        _ audiences: [String]?,
+        of profile: SigningProfile?
+    ) throws(EdgeError) -> TokenParties {
+        for (texts, place) in [(issuers, "/token_issuers"), (audiences, "/token_audiences")] {
+            guard let texts else { continue }
+            guard profile?.carriesTokens ?? true else {
+                throw .invalid([.init(place, "Deliveries of this profile are no tokens.")])
+            }
+            guard (1...TokenParties.most).contains(texts.count), texts.allSatisfy(TokenParties.isParty) else {
+                throw .invalid([.init(place, "1 to \(TokenParties.most) texts that print, without blanks; or null.")])
+            }
+        }
+        return TokenParties(issuers: issuers, audiences: audiences)
+    }
+
+    static func json(_ texts: [String]?) -> JSON { texts.map { .array($0.map { .string($0) }) } ?? .null }
+
     /// Only where there is something to decide: a profile whose proof covers the body needs no decision.
     static func acceptsUnproved(
         _ wanted: Bool,
@@ -116,12 +136,22 @@ extension Schema {
         "Whether events of bodies that no proof covers are applied. Setting it releases those that are held."
     )
 
+    private static let parties = Schema.array(of: .string(length: 1...256), most: TokenParties.most).orNull
+    private static let tokenIssuers = parties.described(
+        "One of them has to be the iss of a pushed token; null: any. Of profiles whose deliveries are tokens."
+    )
+    private static let tokenAudiences = parties.described(
+        "The aud of a pushed token has to hold one of them; null: any. Of profiles whose deliveries are tokens."
+    )
+
     static let source = Schema.object([
         ("id", .id("src")), ("url", .uri.described("Where the HR system posts to.")), ("slug", .slug),
         ("profile", .string), ("expects", expectations.orNull), ("mapping", .string), ("time_zone", timeZone),
         ("status", status.described("paused: deliveries are kept, their events wait. disabled: 410.")),
         ("ip_allow_list", .ipAllowList), ("accept_unproved_bodies", acceptUnproved),
         ("unproved_bodies_accepted_by", .id("usr").orNull), ("unproved_bodies_accepted_at", .time.orNull),
+        ("token_issuers", tokenIssuers), ("token_audiences", tokenAudiences),
+        ("cautions", .array(of: .string).described("What its admin should still state, in words.")),
         ("user", .id("usr").described("As which its changes are attributed.")), ("keys", .array(of: sourceKey)),
         ("created_at", .time), ("updated_at", .time),
     ]).named(
@@ -137,6 +167,7 @@ extension Schema {
             "mapping": "canonical", "time_zone": "Europe/Berlin", "status": "active",
             "ip_allow_list": ["192.0.2.0/24"], "accept_unproved_bodies": false,
             "unproved_bodies_accepted_by": .null, "unproved_bodies_accepted_at": .null,
+            "token_issuers": .null, "token_audiences": .null, "cautions": [],
             "user": "usr_01k9qyc5qje1qsv9svhrqgc8d0", "keys": [sourceKeyExample],
             "created_at": "2026-11-21T09:00:00Z", "updated_at": "2026-11-21T09:00:00Z",
         ]
@@ -155,6 +186,7 @@ extension Schema {
                 .array(of: newSourceKey, most: SourceKeyAddition.mostKeys)
                     .described("At least one, unless the sender brings its key by a handshake.")
             ), ("time_zone", timeZone.orNull), ("ip_allow_list", .ipAllowList),
+            ("token_issuers", tokenIssuers), ("token_audiences", tokenAudiences),
         ]
     ).named(
         "NewSource",
@@ -168,6 +200,7 @@ extension Schema {
         optional: [
             ("slug", .slug), ("mapping", .string), ("time_zone", timeZone), ("status", status),
             ("ip_allow_list", .ipAllowList), ("accept_unproved_bodies", acceptUnproved),
+            ("token_issuers", tokenIssuers), ("token_audiences", tokenAudiences),
         ]
     ).named("SourceChange", example: ["status": "paused"])
 

@@ -19,7 +19,7 @@ extension Operation {
             let request = try captured.request
             // In the caller's organization first: looking up a hook crosses organizations.
             let source = try await call.source()
-            guard let profile = call.door.profiles[source.profile] else {
+            guard let profile = call.door.profiles[source.profile]?.expecting(source.tokenParties) else {
                 throw EdgeError.conflict(detail: "The source's profile \(source.profile) is not installed here.")
             }
             guard let hook = try await call.store.hook(source.id) else { throw EdgeError.notFound }

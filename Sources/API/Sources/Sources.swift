@@ -34,6 +34,7 @@ extension Operation {
                 mapping: try SourceMembers.mapping(new.mapping, in: call.door),
                 timeZone: try SourceMembers.timeZone(new.timeZone ?? SourceMembers.standardTimeZone),
                 ipAllowList: try AccessMembers.ranges(new.ipAllowList),
+                tokenParties: try SourceMembers.tokenParties(new.tokenIssuers, new.tokenAudiences, of: profile),
                 keys: try new.checkedKeys(for: profile),
                 by: call.attribution,
                 in: call.store
@@ -76,6 +77,11 @@ extension Operation {
                     timeZone: try SourceMembers.timeZone(wanted.timeZone),
                     status: wanted.status,
                     ipAllowList: try AccessMembers.ranges(wanted.ipAllowList),
+                    tokenParties: try SourceMembers.tokenParties(
+                        wanted.tokenIssuers,
+                        wanted.tokenAudiences,
+                        of: call.door.profiles[current.profile]
+                    ),
                     acceptsUnproved: try SourceMembers.acceptsUnproved(wanted.acceptsUnproved, current, in: call.door)
                 ),
                 by: call.attribution
@@ -102,11 +108,15 @@ private struct NewSource: Decodable {
     var keys: [NewKey]?
     var timeZone: String?
     var ipAllowList: [String]?
+    var tokenIssuers: [String]?
+    var tokenAudiences: [String]?
 
     enum CodingKeys: String, CodingKey {
         case slug, profile, mapping, keys
         case timeZone = "time_zone"
         case ipAllowList = "ip_allow_list"
+        case tokenIssuers = "token_issuers"
+        case tokenAudiences = "token_audiences"
     }
 
     func profile(in door: APIDoor) throws(EdgeError) -> SigningProfile {
@@ -133,12 +143,16 @@ private struct SourceTerms: Decodable {
     var timeZone: String
     var status: SourceStatus
     var ipAllowList: [String]?
+    var tokenIssuers: [String]?
+    var tokenAudiences: [String]?
     var acceptsUnproved: Bool
 
     enum CodingKeys: String, CodingKey {
         case slug, mapping, status
         case timeZone = "time_zone"
         case ipAllowList = "ip_allow_list"
+        case tokenIssuers = "token_issuers"
+        case tokenAudiences = "token_audiences"
         case acceptsUnproved = "accept_unproved_bodies"
     }
 }
@@ -151,7 +165,14 @@ extension SourceView {
             "slug": .string(slug.description), "mapping": .string(mapping), "time_zone": .string(timeZone),
             "status": .string(status.rawValue), "ip_allow_list": AccessMembers.json(ipAllowList),
             "accept_unproved_bodies": .bool(unprovedDecision != nil),
+            "token_issuers": SourceMembers.json(tokenParties.issuers),
+            "token_audiences": SourceMembers.json(tokenParties.audiences),
         ]
+    }
+
+    /// What an admin should know of how it is set up.
+    private func cautions(by profile: SigningProfile) -> [String] {
+        profile.carriesTokens ? tokenParties.cautions : []
     }
 
     func json(in door: APIDoor) -> JSON.Object {
@@ -164,6 +185,9 @@ extension SourceView {
             "accept_unproved_bodies": .bool(unprovedDecision != nil),
             "unproved_bodies_accepted_by": .orNull(unprovedDecision?.by),
             "unproved_bodies_accepted_at": .orNull(unprovedDecision?.at),
+            "token_issuers": SourceMembers.json(tokenParties.issuers),
+            "token_audiences": SourceMembers.json(tokenParties.audiences),
+            "cautions": SourceMembers.json(door.profiles[profile].map(cautions) ?? []),
             "user": .string(user.description), "keys": .array(keys.map { .object($0.json) }),
             "created_at": .string(createdAt.description), "updated_at": .string(updatedAt.description),
         ]

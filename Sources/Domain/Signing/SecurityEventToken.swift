@@ -56,27 +56,62 @@ struct SecurityEventToken {
             guard let seconds = expires.int64, (0...99_999_999_999).contains(seconds) else { throw .claimMalformed }
             guard receivedAt < Timestamp(seconds: seconds) else { throw .signatureExpired }
         }
-        try checkParties()
+        let issuer = try text("iss")
+        try checkParties(issuer)
         guard let events = claims["events"]?.object, !events.isEmpty else { throw .claimMalformed }
         let id = try text("jti")
-        // A transaction keeps its name when it is sent again in a new token.
-        let repeated = claims["txn"] == nil ? id : try text("txn")
+        let identity = try identity(of: id, from: issuer)
         return Verdict.Acceptance(
             messageID: id,
             signedAt: issuedAt,
-            deduplication: profile.deduplication.hash(id: repeated, signedBytes: signedBytes),
+            deduplication: profile.deduplication.hash(id: identity, signedBytes: signedBytes),
             keyID: key.id,
             scheme: algorithm,
             bodyIsProved: profile.provesBody
         )
     }
 
-    private func checkParties() throws(Verdict.Refusal) {
-        let issuer = try text("iss")
-        if let wanted = rule.issuer, !issuer.utf8.elementsEqual(wanted.utf8) { throw .issuerWrong }
-        guard let wanted = rule.audience else { return }
-        let audience = claims["aud"]?.array ?? claims["aud"].map { [$0] } ?? []
-        guard audience.contains(.string(wanted)) else { throw .audienceWrong }
+    /// Both what the profile says and what was stated of the source.
+    private func checkParties(_ issuer: String) throws(Verdict.Refusal) {
+        let issuers = [rule.issuer.map { [$0] }, rule.parties.issuers].compactMap(\.self)
+        guard issuers.allSatisfy({ Self.holds($0, issuer) }) else { throw .issuerWrong }
+        var audience: [String] = []
+        for value in claims["aud"]?.array ?? claims["aud"].map({ [$0] }) ?? [] {
+            guard let text = value.string else { throw .claimMalformed }
+            audience.append(text)
+        }
+        let audiences = [rule.audience.map { [$0] }, rule.parties.audiences].compactMap(\.self)
+        guard audiences.allSatisfy({ wanted in audience.contains { Self.holds(wanted, $0) } }) else {
+            throw .audienceWrong
+        }
+    }
+
+    /// Byte for byte, as RFC 7519 2 compares a StringOrURI.
+    private static func holds(_ texts: [String], _ text: String) -> Bool {
+        texts.contains { $0.utf8.elementsEqual(text.utf8) }
+    }
+
+    /// Claims that a sender writes anew when it says the same thing again.
+    private static let claimsOfOneToken = ["jti", "iat", "nbf", "exp"]
+
+    /// What two tokens have in common that are one delivery.
+    ///
+    /// A `jti` names a token, and is unique only among those of its issuer (RFC 7519 4.1.7), so the issuer stands with
+    /// it. A `txn` names what caused the token and correlates several of them (RFC 8417 2.2), each of which may say
+    /// something else and then has an effect of its own; only a token that says the same of the same transaction is the
+    /// former one sent again. Between a repetition taken for news and news taken for a repetition the first does no
+    /// harm, so whatever cannot be compared counts by its `jti`.
+    private func identity(of id: String, from issuer: String) throws(Verdict.Refusal) -> String {
+        if claims["txn"] != nil {
+            _ = try text("txn")
+            var said = claims
+            for claim in Self.claimsOfOneToken { said[claim] = nil }
+            // Numbers that RFC 8785 cannot write.
+            if let same = try? JSON.array(["txn", .object(said)]).canonical() {
+                return String(decoding: same, as: UTF8.self)
+            }
+        }
+        return JSON.array(["jti", .string(issuer), .string(id)]).text
     }
 
     private func text(_ claim: String) throws(Verdict.Refusal) -> String {

@@ -55,6 +55,9 @@ extension SigningProfile.MessageSignatureRule {
 }
 
 extension SigningProfile.SecurityEventRule {
+    /// Who says so where nothing else is stated.
+    private static let anyIssuer = "https://issuer.example"
+
     /// A compact token of the claims that the body is. Claims that every token needs are added where they are missing.
     func sign(
         _ body: [UInt8],
@@ -72,8 +75,10 @@ extension SigningProfile.SecurityEventRule {
             claims["jti"] = .string(id)
         }
         if claims["iat"] == nil { claims["iat"] = .integer(instant.seconds) }
-        if claims["iss"] == nil { claims["iss"] = .string(issuer ?? "https://issuer.example") }
-        if let audience, claims["aud"] == nil { claims["aud"] = .string(audience) }
+        if claims["iss"] == nil { claims["iss"] = .string(issuer ?? parties.issuers?.first ?? Self.anyIssuer) }
+        if let audience = audience ?? parties.audiences?.first, claims["aud"] == nil {
+            claims["aud"] = .string(audience)
+        }
         var header: JSON.Object = ["typ": "secevent+jwt", "alg": .string(algorithm.rawValue)]
         if let name = key.name { header["kid"] = .string(name) }
         let parts = [header, claims].map { Base64.url.encode(JSON.object($0).bytes) }

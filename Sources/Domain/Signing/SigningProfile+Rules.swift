@@ -170,6 +170,8 @@ extension SigningProfile {
         let issuer: String?
         /// What `aud` must hold; nil for any.
         let audience: String?
+        /// What an admin stated of the source, besides.
+        var parties = TokenParties.any
     }
 
     /// Algorithms of RFC 7518 and RFC 8037.

@@ -10,7 +10,7 @@ package struct SigningProfile: Sendable, Hashable {
     /// Facts that were not confirmed with the sender itself, one short sentence each, for an admin to read.
     package let unconfirmed: [String]
     /// What makes a delivery this sender's.
-    package let proof: Proof
+    package internal(set) var proof: Proof
     /// False where the proof does not cover the body: a token that is the same on every request, or a MAC over other
     /// things. What such a body says is kept and held.
     package let provesBody: Bool

@@ -11,7 +11,9 @@ package struct Hook: Sendable {
     package let status: SourceStatus
     /// From where its sender may post; nil: from anywhere.
     package let ipAllowList: [NetworkRange]?
-    /// One more for each key that came or went: under which keys a delivery was judged.
+    /// From whom and for whom its tokens have to be.
+    package let tokenParties: TokenParties
+    /// One more for each key that came or went, and for other parties: under which of them a delivery was judged.
     package let keysVersion: Int64
     /// Opened; inside their window or not, which the verifier judges by receive time.
     package let keys: [HookKey]
@@ -46,7 +48,8 @@ extension Store {
     package func hook(_ id: SourceID) async throws -> Hook? {
         let found = try await pool.query(
             """
-            SELECT organization_id, slug, profile, user_id, status, ip_allow_list, keys_version
+            SELECT organization_id, slug, profile, user_id, status, ip_allow_list, keys_version,
+                token_issuers, token_audiences
             FROM source_of_hook(\(id))
             """
         )
@@ -61,6 +64,7 @@ extension Store {
             user: try row.decode("user_id"),
             status: try row.word("status"),
             ipAllowList: try row.networks("ip_allow_list"),
+            tokenParties: try TokenParties(row: row),
             keysVersion: try row.decode("keys_version"),
             keys: keys
         )

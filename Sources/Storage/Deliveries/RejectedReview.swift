@@ -2,7 +2,7 @@ package import Domain
 import Postgres
 import Transparency
 
-/// Verifies rejected requests again after the keys of their source changed: against the time at which they were received,
+/// Verifies rejected requests again after the keys of their source, or the parties of its tokens, changed: against the time at which they were received,
 /// with the keys of now. Those that hold become deliveries like any other: the same deduplication, the same holding of
 /// what no proof covers, the same mapping. They stand where they were received: what came after them is newer.
 ///
@@ -26,7 +26,7 @@ package struct RejectedReview: ClaimedWork {
         let rows = try await transaction.query(
             """
             SELECT r.id, r.source_id, r.received_at, r.stored_at, r.sequence, r.sealed, r.request_id, r.trace_id, r.client_address, r.user_agent,
-                r.reason, s.profile, s.user_id, s.status
+                r.reason, s.profile, s.user_id, s.status, s.token_issuers, s.token_audiences
             FROM rejected_requests r JOIN sources s ON s.id = r.source_id
             WHERE r.id = ANY(\(items)) ORDER BY r.received_at, r.id
             """
@@ -36,7 +36,8 @@ package struct RejectedReview: ClaimedWork {
         var refused: [(id: RejectedRequestID, reason: String)] = []
         for row in rows {
             let kept = try RejectedRow(row, in: transaction)
-            guard let profile = profiles[kept.profile], kept.sourceStatus != .disabled else {
+            guard let profile = profiles[kept.profile]?.expecting(kept.tokenParties), kept.sourceStatus != .disabled
+            else {
                 refused.append((kept.id, kept.reason))
                 continue
             }
@@ -154,6 +155,7 @@ private struct RejectedRow {
     let reason: String
     let profile: String
     let sourceStatus: SourceStatus
+    let tokenParties: TokenParties
     let request: HookRequest
     let attribution: Attribution
     let place: DeliveryAcceptance.Place
@@ -169,6 +171,7 @@ private struct RejectedRow {
         reason = try row.decode("reason")
         profile = try row.decode("profile")
         sourceStatus = try row.word("status")
+        tokenParties = try TokenParties(row: row)
         let sealed = try row.decode("sealed", as: [UInt8].self)
         let place = KeptRequest.place(of: id, in: transaction.organization)
         request = try KeptRequest.decode(try transaction.store.keyring.open(sealed, for: place))

@@ -5,8 +5,8 @@ import Transparency
 /// Changing what may change of a source. Refused when it is another version than the caller has seen.
 ///
 /// What follows from the change is made with it: resuming wakes the persons whose events waited, accepting unproved
-/// bodies releases the events that were held, and a source that is no longer disabled has its rejected requests verified
-/// again.
+/// bodies releases the events that were held, and a source that is no longer disabled, or expects other parties of its
+/// tokens, has its rejected requests verified again.
 ///
 /// The row is locked against workers that map (they ask for FOR SHARE), so that no event is held, or left asleep, by what
 /// the source was before.
@@ -26,6 +26,8 @@ package struct SourceUpdate: SingleChange {
         package let status: SourceStatus
         /// nil: from anywhere.
         package let ipAllowList: [NetworkRange]?
+        /// From whom and for whom pushed tokens have to be.
+        package let tokenParties: TokenParties
         /// Whether events of bodies that no proof covers are applied.
         package let acceptsUnproved: Bool
 
@@ -35,6 +37,7 @@ package struct SourceUpdate: SingleChange {
             timeZone: String,
             status: SourceStatus,
             ipAllowList: [NetworkRange]?,
+            tokenParties: TokenParties = .any,
             acceptsUnproved: Bool
         ) {
             self.slug = slug
@@ -42,6 +45,7 @@ package struct SourceUpdate: SingleChange {
             self.timeZone = timeZone
             self.status = status
             self.ipAllowList = ipAllowList
+            self.tokenParties = tokenParties
             self.acceptsUnproved = acceptsUnproved
         }
 
@@ -52,16 +56,19 @@ package struct SourceUpdate: SingleChange {
                 timeZone: view.timeZone,
                 status: view.status,
                 ipAllowList: view.ipAllowList,
+                tokenParties: view.tokenParties,
                 acceptsUnproved: view.unprovedDecision != nil
             )
         }
 
         var json: JSON.Object {
-            [
+            var json: JSON.Object = [
                 "slug": .string(slug.description), "mapping": .string(mapping), "time_zone": .string(timeZone),
                 "status": .string(status.rawValue), "ip_allow_list": Self.json(ipAllowList),
                 "accept_unproved_bodies": .bool(acceptsUnproved),
             ]
+            for (name, value) in tokenParties.json.members { json[name] = value }
+            return json
         }
 
         static func json(_ ranges: [NetworkRange]?) -> JSON {
@@ -122,6 +129,8 @@ package struct SourceUpdate: SingleChange {
             UPDATE sources SET slug = \(terms.slug.description), mapping = \(terms.mapping),
                 time_zone = \(terms.timeZone), status = \(terms.status.rawValue),
                 ip_allow_list = \(terms.ipAllowList?.map(\.description) as [String]?),
+                token_issuers = \(terms.tokenParties.issuers as [String]?),
+                token_audiences = \(terms.tokenParties.audiences as [String]?),
                 unproved_accepted_at = \(decision.at as Timestamp?), unproved_accepted_by = \(decision.by as UserID?),
                 version = version + 1, updated_at = \(now)
             WHERE id = \(id)
@@ -139,7 +148,9 @@ package struct SourceUpdate: SingleChange {
     /// Lanes before events, as workers lock them; the release of held events is the last.
     private func following(from former: Terms, at now: Timestamp) -> [SQL] {
         var statements: [SQL] = []
-        if former.status == .disabled, terms.status != .disabled {
+        if former.tokenParties != terms.tokenParties {
+            statements += SourceKeyChange.following(on: id)
+        } else if former.status == .disabled, terms.status != .disabled {
             statements.append("UPDATE rejected_requests SET review = true WHERE source_id = \(id)")
         }
         if former.status == .paused, terms.status != .paused {

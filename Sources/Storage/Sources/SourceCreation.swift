@@ -88,6 +88,7 @@ package struct SourceCreation: SingleChange {
     private let mapping: String
     private let timeZone: String
     private let ipAllowList: [NetworkRange]?
+    private let tokenParties: TokenParties
     private let keys: [NewSourceKey]
     private let attribution: Attribution
 
@@ -98,6 +99,7 @@ package struct SourceCreation: SingleChange {
         mapping: String,
         timeZone: String,
         ipAllowList: [NetworkRange]? = nil,
+        tokenParties: TokenParties = .any,
         keys: [NewSourceKey],
         by attribution: Attribution,
         in store: Store
@@ -109,6 +111,7 @@ package struct SourceCreation: SingleChange {
         self.mapping = mapping
         self.timeZone = timeZone
         self.ipAllowList = ipAllowList
+        self.tokenParties = tokenParties
         self.keys = keys
         self.attribution = attribution
     }
@@ -125,10 +128,11 @@ package struct SourceCreation: SingleChange {
                 \(id), 'active', \(now), \(now))
             """,
             """
-            INSERT INTO sources (organization_id, id, slug, profile, mapping, time_zone, ip_allow_list, user_id, status,
-                created_at, updated_at)
+            INSERT INTO sources (organization_id, id, slug, profile, mapping, time_zone, ip_allow_list, token_issuers,
+                token_audiences, user_id, status, created_at, updated_at)
             VALUES (\(organization), \(id), \(slug.description), \(profile), \(mapping), \(timeZone),
-                \(ipAllowList?.map(\.description) as [String]?), \(user), 'active', \(now), \(now))
+                \(ipAllowList?.map(\.description) as [String]?), \(tokenParties.issuers as [String]?),
+                \(tokenParties.audiences as [String]?), \(user), 'active', \(now), \(now))
             """,
             SealedSourceKey.insert(sealed, of: id, in: transaction),
         ])
@@ -140,6 +144,7 @@ package struct SourceCreation: SingleChange {
             timeZone: timeZone,
             status: .active,
             ipAllowList: ipAllowList,
+            tokenParties: tokenParties,
             unprovedDecision: nil,
             user: user,
             keys: sealed.map { $0.view(at: now) },
@@ -164,7 +169,9 @@ package struct SourceCreation: SingleChange {
                 after: [
                     "slug": .string(slug.description), "profile": .string(profile), "mapping": .string(mapping),
                     "time_zone": .string(timeZone), "status": "active",
-                    "ip_allow_list": SourceUpdate.Terms.json(ipAllowList), "user": .string(user.description),
+                    "ip_allow_list": SourceUpdate.Terms.json(ipAllowList),
+                    "token_issuers": tokenParties.json["token_issuers"] ?? .null,
+                    "token_audiences": tokenParties.json["token_audiences"] ?? .null, "user": .string(user.description),
                 ]
             ),
             AuditDraft(

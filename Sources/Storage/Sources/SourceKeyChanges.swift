@@ -71,7 +71,7 @@ extension ChangeRefusal {
     )
 }
 
-/// What every change of a source's keys brings with it.
+/// What every change of a source's keys brings with it, and of whose tokens it expects.
 enum SourceKeyChange {
     /// Requests that were refused under the former keys are verified again with those of now.
     static func following(on source: SourceID) -> [SQL] {

@@ -1,5 +1,6 @@
 package import Domain
 import Postgres
+import Transparency
 
 /// An HR system connected to the organization. Its keys are named, never shown.
 package struct SourceView: Sendable {
@@ -12,6 +13,8 @@ package struct SourceView: Sendable {
     package let status: SourceStatus
     /// From where its sender may post; nil: from anywhere; never empty.
     package let ipAllowList: [NetworkRange]?
+    /// From whom and for whom its tokens have to be; ``TokenParties/any`` of a sender that pushes none.
+    package let tokenParties: TokenParties
     /// nil: events of bodies that no proof covers are held.
     package let unprovedDecision: UnprovedDecision?
     package let user: UserID
@@ -80,7 +83,7 @@ extension OrganizationTransaction {
     private static var sourceColumns: SQL {
         """
         SELECT id, slug, profile, mapping, time_zone, status, ip_allow_list, unproved_accepted_by, unproved_accepted_at,
-            user_id, version, created_at, updated_at FROM sources
+            token_issuers, token_audiences, user_id, version, created_at, updated_at FROM sources
         """
     }
 
@@ -105,6 +108,7 @@ extension SourceView {
             timeZone: try row.decode("time_zone"),
             status: try row.word("status"),
             ipAllowList: try row.networks("ip_allow_list"),
+            tokenParties: try TokenParties(row: row),
             unprovedDecision: try UnprovedDecision(row: row),
             user: try row.decode("user_id"),
             keys: keys,
@@ -113,6 +117,21 @@ extension SourceView {
             updatedAt: try row.decode("updated_at")
         )
     }
+}
+
+extension TokenParties {
+    /// Of a row with the columns `token_issuers` and `token_audiences`.
+    init(row: PostgresRow) throws {
+        self.init(issuers: try row.decode("token_issuers"), audiences: try row.decode("token_audiences"))
+    }
+
+    /// As entries tell them.
+    var json: JSON.Object {
+        let (issuers, audiences) = (issuers.map(Self.texts), audiences.map(Self.texts))
+        return ["token_issuers": issuers ?? .null, "token_audiences": audiences ?? .null]
+    }
+
+    private static func texts(_ texts: [String]) -> JSON { .array(texts.map { .string($0) }) }
 }
 
 extension UnprovedDecision {

@@ -57,8 +57,14 @@ import Transparency
         }
     }
 
-    /// The sender's, or that with other components to be covered.
+    /// The sender's, or that with what is stated of the source, or with other components to be covered.
     private func profile(_ name: String, _ one: SenderCase) throws -> SigningProfile {
+        let parties = ["issuers", "audiences"].map { one.json[$0]?.array?.compactMap(\.string) }
+        if parties.contains(where: { $0 != nil }) {
+            let profile = try #require(try SigningProfile.embedded()[name])
+            #expect(profile.carriesTokens)
+            return profile.expecting(TokenParties(issuers: parties[0], audiences: parties[1]))
+        }
         guard let components = one.json["components"] else { return try #require(try SigningProfile.embedded()[name]) }
         var lines = try String(contentsOf: Self.profiles.appending(path: name + ".yaml"), encoding: .utf8)
             .components(separatedBy: "\n")
