@@ -1,31 +1,57 @@
 import RawStructuredFieldValues
+import Transparency
 
 /// The parts of a request that a signature by RFC 9421 names as covered, in its order.
 struct CoveredComponents {
-    let names: [String]
+    private let components: [Component]
+
+    /// Those that cover the whole of what they name. A component with parameters covers a part, and never counts for what
+    /// a profile wants covered.
+    var names: [String] { components.filter { $0.parameter == nil }.map(\.name) }
 
     /// No profile asks for more than a handful.
     static let most = 32
 
-    /// Component parameters choose parts of fields or of the request before, which no sender of events needs; a
-    /// component that cannot be rebuilt here makes the whole signature one that cannot be judged.
+    private struct Component: Hashable {
+        let name: String
+        /// Of `@query-param`: which one, percent-encoded as it is signed.
+        let parameter: String?
+
+        /// As RFC 9421 2 writes its identifier.
+        var identifier: String { "\"\(name)\"" + (parameter.map { ";name=\"\($0)\"" } ?? "") }
+    }
+
+    /// Component parameters choose parts of fields or of the request before, which no sender of events needs, but for the
+    /// name of a query parameter (RFC 9421 2.2.8). A component that cannot be rebuilt here makes the whole signature one
+    /// that cannot be judged.
     init(_ list: BareInnerList) throws(Verdict.Refusal) {
-        var names: [String] = []
+        var components: [Component] = []
         for item in list {
             guard case .string(let name) = item.rfc9651BareItem else { throw .signatureMalformed }
-            guard item.rfc9651Parameters.count == 0 else { throw .componentUnsupported }
-            guard !names.contains(name) else { throw .signatureMalformed }
-            names.append(name)
+            let component = Component(name: name, parameter: try Self.parameter(of: item, name))
+            guard !components.contains(component) else { throw .signatureMalformed }
+            components.append(component)
         }
-        guard names.count <= Self.most else { throw .signatureTooMany }
-        self.names = names
+        guard components.count <= Self.most else { throw .signatureTooMany }
+        self.components = components
+    }
+
+    private static func parameter(of item: Item, _ name: String) throws(Verdict.Refusal) -> String? {
+        guard name == "@query-param" else {
+            guard item.rfc9651Parameters.count == 0 else { throw .componentUnsupported }
+            return nil
+        }
+        guard item.rfc9651Parameters.count == 1, case .string(let parameter)? = item.rfc9651Parameters["name"] else {
+            throw .componentUnsupported
+        }
+        return parameter
     }
 
     /// RFC 9421 2.5: a line for each component, and the parameters.
     func base(of request: HookRequest, parameters: InnerList) throws(Verdict.Refusal) -> [UInt8] {
         var base = ""
-        for name in names {
-            base += "\"\(name)\": \(try value(of: name, in: request))\n"
+        for component in components {
+            base += "\(component.identifier): \(try value(of: component, in: request))\n"
         }
         base += "\"@signature-params\": "
         do {
@@ -36,7 +62,8 @@ struct CoveredComponents {
         }
     }
 
-    private func value(of name: String, in request: HookRequest) throws(Verdict.Refusal) -> String {
+    private func value(of component: Component, in request: HookRequest) throws(Verdict.Refusal) -> String {
+        let name = component.name
         guard name.hasPrefix("@") else {
             guard name == name.lowercased() else { throw .signatureMalformed }
             let value = try request.one(name, longest: SignatureHeader.longest, .signed)
@@ -52,6 +79,9 @@ struct CoveredComponents {
         case "@scheme": return target.scheme
         case "@path": return target.path
         case "@query": return target.query
+        case "@query-param":
+            guard let value = target.queryParameter(component.parameter ?? "") else { throw .componentUnsupported }
+            return value
         case "@request-target": return target.path + (target.query == "?" ? "" : target.query)
         default: throw .componentUnsupported
         }
@@ -80,6 +110,15 @@ struct RequestTarget {
         let path = tail.prefix { $0 != "?" }
         self.path = path.isEmpty ? "/" : String(path)
         query = path.endIndex == tail.endIndex ? "?" : String(tail[path.endIndex...])
+    }
+
+    /// The value of a parameter of the query (RFC 9421 2.2.8), name and value percent-encoded. Nil where there is none of
+    /// that name, or more than one of any: a form is read strictly.
+    func queryParameter(_ name: String) -> String? {
+        // What is no form has no parameters.
+        guard let fields = try? FormBody.fields(of: Array(query.utf8.dropFirst())) else { return nil }
+        return fields.members.first { FormBody.percentEncoded($0.key) == name }
+            .flatMap { $0.value.string.map(FormBody.percentEncoded) }
     }
 }
 

@@ -94,17 +94,32 @@ enum KeyReader {
         throw .notPEM
     }
 
+    /// The libraries pass over parts of what a key says of itself, so a key that is not written as it would be written
+    /// again is none: one of these bytes was changed on the way, or it is a key for something else.
     private static func publicPEM(_ text: String) throws(SigningKeyError) -> SigningKey.Material {
+        let written: [String]
+        let material: SigningKey.Material
         // Refused means: of another kind.
-        if let key = try? Curve25519.Signing.PublicKey(pemRepresentation: text) { return .publicKey(key) }
-        // As above.
-        if let key = try? P256.Signing.PublicKey(pemRepresentation: text) { return .p256(key, nil) }
-        // As above.
-        if let key = try? P384.Signing.PublicKey(pemRepresentation: text) { return .p384(key, nil) }
-        // As above.
-        if let key = try? _RSA.Signing.PublicKey(pemRepresentation: text) { return .rsa(key, nil) }
-        throw .notPEM
+        if let key = try? Curve25519.Signing.PublicKey(pemRepresentation: text) {
+            (material, written) = (.publicKey(key), [key.pemRepresentation])
+            // As above.
+        } else if let key = try? P256.Signing.PublicKey(pemRepresentation: text) {
+            (material, written) = (.p256(key, nil), [key.pemRepresentation])
+            // As above.
+        } else if let key = try? P384.Signing.PublicKey(pemRepresentation: text) {
+            (material, written) = (.p384(key, nil), [key.pemRepresentation])
+            // As above.
+        } else if let key = try? _RSA.Signing.PublicKey(pemRepresentation: text) {
+            (material, written) = (.rsa(key, nil), [key.pemRepresentation, key.pkcs1PEMRepresentation])
+        } else {
+            throw .notPEM
+        }
+        guard written.contains(where: { content(of: $0) == content(of: text) }) else { throw .notPEM }
+        return material
     }
+
+    /// A PEM's text without line ends and other white space.
+    private static func content(of pem: String) -> String { pem.filter { !$0.isWhitespace } }
 }
 
 /// A JSON Web Key (RFC 7517, 7518 section 6, 8037).

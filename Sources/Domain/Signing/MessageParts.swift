@@ -76,6 +76,7 @@ struct MessageParts {
     ) throws(Verdict.Refusal) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(request.body.count + HookRequest.longestValue)
+        guard !isBodyAmbiguous(in: scheme) else { throw .bodyMalformed }
         for (place, part) in scheme.signed.enumerated() {
             switch part {
             case .literal(let text): bytes += text.utf8
@@ -139,10 +140,23 @@ struct MessageParts {
     }
 
     private static func isName(_ text: Substring) -> Bool {
-        !text.isEmpty
-            && text.utf8.allSatisfy {
-                (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x5F
-            }
+        !text.isEmpty && text.utf8.allSatisfy(isOfName)
+    }
+
+    /// Of a header's name in lower case.
+    private static func isOfName(_ byte: UInt8) -> Bool {
+        (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D || byte == 0x5F
+    }
+
+    /// Whether another body could be read from the same signed bytes: one that ends in what a time is made of, with the
+    /// time right behind it; or one that begins as the list of headers of another version would.
+    private func isBodyAmbiguous(in scheme: SigningProfile.Scheme) -> Bool {
+        guard let place = scheme.signed.firstIndex(of: .body) else { return false }
+        let isBeforeTime = place + 1 < scheme.signed.count && scheme.signed[place + 1] == .timestamp
+        if isBeforeTime, let last = request.body.last, SigningProfile.TimestampRule.isOfTime(last) { return true }
+        guard rule.listedPair != nil, !scheme.signed.contains(.listedNames) else { return false }
+        let names = request.body.prefix { $0 == 0x20 || Self.isOfName($0) || Self.isOfName($0 | 0x20) }
+        return !names.isEmpty && request.body.dropFirst(names.count).first == UInt8(ascii: ".")
     }
 
     /// Whether the value holds the separator that ends it, so that its end could be read in two places.

@@ -63,6 +63,22 @@ enum FormBody {
         return fields
     }
 
+    /// All but letters, digits and `*-._` as escapes (WHATWG URL, the percent-encode set of forms), a blank too.
+    static func percentEncoded(_ text: String) -> String {
+        var encoded = ""
+        for byte in text.utf8 {
+            let scalar = Unicode.Scalar(byte)
+            if scalar.isASCII,
+                scalar.properties.isAlphabetic || (0x30...0x39).contains(byte) || "*-._".utf8.contains(byte)
+            {
+                encoded.unicodeScalars.append(scalar)
+            } else {
+                encoded += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return encoded
+    }
+
     private static func text(_ escaped: ArraySlice<UInt8>) -> String? {
         var bytes: [UInt8] = []
         var rest = escaped

@@ -49,12 +49,11 @@ struct SecurityEventToken {
         keys: [SigningKey]
     ) async throws(Verdict.Refusal) -> Verdict.Acceptance {
         let key = try await fittingKey(keys)
-        guard let iat = claims["iat"]?.int64, (0...99_999_999_999).contains(iat) else { throw .claimMalformed }
-        let issuedAt = Timestamp(seconds: iat)
+        guard let issuedAt = try time("iat") else { throw .claimMalformed }
         if let refusal = rule.window.refusal(issuedAt, receivedAt: receivedAt) { throw refusal }
-        if let expires = claims["exp"] {
-            guard let seconds = expires.int64, (0...99_999_999_999).contains(seconds) else { throw .claimMalformed }
-            guard receivedAt < Timestamp(seconds: seconds) else { throw .signatureExpired }
+        if let expires = try time("exp"), expires <= receivedAt { throw .signatureExpired }
+        if let begins = try time("nbf"), receivedAt + .seconds(rule.window.future ?? 0) < begins {
+            throw .timestampTooEarly
         }
         let issuer = try text("iss")
         try checkParties(issuer)
@@ -112,6 +111,14 @@ struct SecurityEventToken {
             }
         }
         return JSON.array(["jti", .string(issuer), .string(id)]).text
+    }
+
+    /// A NumericDate (RFC 7519 2): seconds, of which some libraries write fractions. These are cut off. Nil where the
+    /// claim is not there. Eleven digits at most, so that no arithmetic on it overflows.
+    private func time(_ claim: String) throws(Verdict.Refusal) -> Timestamp? {
+        guard let value = claims[claim] else { return nil }
+        guard let seconds = value.double, (0..<100_000_000_000).contains(seconds) else { throw .claimMalformed }
+        return Timestamp(seconds: Int64(seconds))
     }
 
     private func text(_ claim: String) throws(Verdict.Refusal) -> String {

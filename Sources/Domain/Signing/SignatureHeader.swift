@@ -7,6 +7,8 @@ struct SignatureHeader {
     static let longest = 4_096
     /// Values in one text, and so signatures. A rotation takes two; the most generous sender keeps ten old keys.
     static let mostValues = 16
+    /// Groups of one text: each is signed over a text of its own, which holds the whole body. A rotation takes two.
+    static let mostGroups = 4
 
     /// The values of one group, in the sender's order.
     struct Group {
@@ -46,6 +48,7 @@ struct SignatureHeader {
             }
             self.groups = groups
         }
+        guard groups.count <= Self.mostGroups else { throw .signatureTooMany }
         guard groups.reduce(0, { $0 + $1.values.count }) <= Self.mostValues else { throw .signatureTooMany }
     }
 

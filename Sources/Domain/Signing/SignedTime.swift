@@ -46,9 +46,12 @@ extension SigningProfile.TimestampRule {
     /// Characters of which times are written, so that no part of a body can be taken for one. It begins with a digit.
     private static func isTime(_ text: String) -> Bool {
         guard let first = text.utf8.first, (0x30...0x39).contains(first), text.utf8.count <= 40 else { return false }
-        return text.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || "TZtz:+-. ".utf8.contains(byte)
-        }
+        return text.utf8.allSatisfy(isOfTime)
+    }
+
+    /// Whether times are written with that character.
+    static func isOfTime(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || "TZtz:+-. ".utf8.contains(byte)
     }
 
     /// Seconds up to eleven digits, milliseconds from twelve; else ISO 8601 with an offset of two or four digits, with

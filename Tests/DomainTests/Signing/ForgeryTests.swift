@@ -1,40 +1,45 @@
+import Crypto
+import CryptoExtras
 import Domain
+import Foundation
 import Testing
 import Transparency
 
 /// For every profile: what is made is accepted, and no single changed byte of it is.
 @Suite struct ForgeryTests {
     private static let sent = Timestamp(seconds: 1_795_251_600)
-    /// Makes each kind of key one that can sign.
-    private static let keys: [SigningProfile.SecretForm: (made: String, others: String)] = [
-        .whsec: ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "base64"), .utf8: ("test_secret_do_not_use", "text"),
-        .base64: ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "base64"), .token: ("hr:s3cret-token-0123456789", "text"),
-        .base64Long: ("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "base64"),
-        .whsk: ("whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk=", "base64"),
-    ]
 
-    /// Each profile with each form of key that signs with it.
-    private static let ways: [String] = {
+    /// A profile, and one of the kinds of key that it takes.
+    private struct Way: Sendable, CustomTestStringConvertible {
+        let profile: String
+        let pair: ForgedKeys.Pair
+
+        var testDescription: String { "\(profile), \(pair.name)" }
+    }
+
+    /// Each profile with each kind of key in each form.
+    private static let ways: [Way] = {
         // A profile that does not load is told by the tests of profiles.
         let profiles = (try? SigningProfile.embedded()) ?? [:]
-        return profiles.values.flatMap { profile in
-            profile.secretForms.filter { keys[$0] != nil }.map { "\(profile.name) \($0.rawValue)" }
-        }.sorted()
+        return profiles.values.sorted { $0.name < $1.name }.flatMap { profile in
+            ForgedKeys.pairs.filter { profile.secretForms.contains($0.form) }
+                .map { Way(profile: profile.name, pair: $0) }
+        }
     }()
 
     private struct Sent {
         let profile: SigningProfile
-        let form: SigningProfile.SecretForm
-        let secret: String
+        let pair: ForgedKeys.Pair
+        /// As a receiver has it.
+        let key: SigningKey
         var request: HookRequest
         /// Places of the headers that were made.
         let made: [Int]
 
-        init(_ way: String) throws {
-            let words = way.split(separator: " ").map(String.init)
-            profile = try #require(try SigningProfile.embedded()[words[0]])
-            form = try #require(SigningProfile.SecretForm(rawValue: words[1]))
-            secret = try #require(keys[form]).made
+        init(_ way: Way) throws {
+            profile = try #require(try SigningProfile.embedded()[way.profile])
+            pair = way.pair
+            key = try SigningKey(secret: pair.verifies, forms: [pair.form])
             request = HookRequest(
                 url: "https://rollcall.example/hooks/src_1",
                 headers: [("Host", "rollcall.example"), ("Content-Type", "application/json")],
@@ -45,7 +50,7 @@ import Transparency
                 id: "msg_1",
                 at: sent,
                 request: request,
-                keys: [try SigningKey(secret: secret, forms: [form])]
+                keys: [try SigningKey(secret: pair.signs, forms: [.pem, .jwk, .whsk, pair.form])]
             )
             let before = request.headers.count
             request.headers += delivery.headers
@@ -58,7 +63,7 @@ import Transparency
                 profile: profile,
                 request: request ?? self.request,
                 receivedAt: sent,
-                keys: [try SigningKey(secret: secret ?? self.secret, forms: [form])]
+                keys: [try secret.map { try SigningKey(secret: $0, forms: [pair.form]) } ?? key]
             )
         }
 
@@ -84,7 +89,7 @@ import Transparency
     }
 
     @Test(arguments: ways)
-    func `what is made is accepted, once`(way: String) async throws {
+    private func `what is made is accepted, once`(way: Way) async throws {
         let sent = try Sent(way)
         guard case .accepted(let acceptance) = try await sent.verdict() else {
             Issue.record("\(try await sent.verdict())")
@@ -103,7 +108,7 @@ import Transparency
     }
 
     @Test(arguments: ways)
-    func `no changed byte of the body passes`(way: String) async throws {
+    private func `no changed byte of the body passes`(way: Way) async throws {
         let sent = try Sent(way)
         let signed = try SignatureVerifier.signedBytes(profile: sent.profile, request: sent.request)
         for place in sent.request.body.indices {
@@ -119,7 +124,7 @@ import Transparency
     }
 
     @Test(arguments: ways)
-    func `no changed byte of signature, id or time passes`(way: String) async throws {
+    private func `no changed byte of signature, id or time passes`(way: Way) async throws {
         let sent = try Sent(way)
         for place in sent.made where sent.request.headers[place].name != "content-type" {
             let original = sent.request.headers[place].value
@@ -138,19 +143,55 @@ import Transparency
     }
 
     @Test(arguments: ways)
-    func `no changed byte of the key passes`(way: String) async throws {
+    private func `no changed byte of the key passes`(way: Way) async throws {
         let sent = try Sent(way)
-        let prefix = sent.form.rawValue.hasPrefix("wh") ? sent.form.rawValue + "_" : ""
-        let isText = try #require(Self.keys[sent.form]).others == "text"
-        let text = String(sent.secret.dropFirst(prefix.count))
-        let key = isText ? Array(text.utf8) : try #require(Base64.standard.decode(text))
-        for place in key.indices {
-            for flip: UInt8 in [0x01, 0x02, 0x04] {
-                var changed = key
-                changed[place] ^= flip
-                let other = isText ? String(decoding: changed, as: UTF8.self) : Base64.standard.encode(changed)
-                #expect(!isAccepted(try await sent.verdict(secret: prefix + other)), "byte \(place)")
+        var (judged, unread) = (0, 0)
+        for (place, secret) in try sent.pair.changed().enumerated() {
+            do {
+                #expect(!isAccepted(try await sent.verdict(secret: secret)), "change \(place): \(secret)")
+                judged += 1
+            } catch is SigningKeyError {
+                unread += 1
             }
+        }
+        // What is no key any more is refused as well: a point off its curve, a key of another shape.
+        #expect(judged > 0 || sent.pair.name.contains(" P-"))
+        #expect(judged + unread >= 16, "\(judged) judged, \(unread) unread")
+    }
+
+    @Test func `every kind of key that a profile signs with has its ways`() throws {
+        for profile in try SigningProfile.embedded().values {
+            let ways = Self.ways.filter { $0.profile == profile.name }
+            let forms = Set(ways.map(\.pair.form))
+            #expect(forms == Set(profile.secretForms), "\(profile.name)")
+        }
+        let names = Set(Self.ways.filter { ["rfc9421", "set"].contains($0.profile) }.map(\.pair.name))
+        #expect(names.isSuperset(of: ["pem RSA", "jwk RSA", "pem P-256", "pem P-384", "jwk P-256", "jwk P-384"]))
+    }
+
+    @Test(arguments: ["rfc9421", "set"])
+    func `an RSA signature of another padding or digest is none`(name: String) async throws {
+        let key = try _RSA.Signing.PrivateKey(keySize: .bits2048)
+        let profile = try #require(try SigningProfile.embedded()[name])
+        let way = Way(profile: name, pair: ForgedKeys.rsa(key))
+        let sent = try Sent(way)
+        #expect(isAccepted(try await sent.verdict()))
+        let signed = try SignatureVerifier.signedBytes(profile: profile, request: sent.request)
+        let others = [
+            try key.signature(for: SHA256.hash(data: signed), padding: name == "set" ? .PSS : .insecurePKCS1v1_5),
+            try key.signature(for: SHA512.hash(data: signed), padding: .insecurePKCS1v1_5),
+            try key.signature(for: SHA256.hash(data: signed), padding: .PSS),
+            try key.signature(for: SHA384.hash(data: signed), padding: .PSS),
+        ].map { Array($0.rawRepresentation) }
+        for other in others {
+            var forged = sent.request
+            if name == "set" {
+                forged.body = signed + Array(".\(Base64.url.encode(other))".utf8)
+            } else {
+                let place = try #require(forged.headers.firstIndex { $0.name == "signature" })
+                forged.headers[place].value = "sig1=:\(Base64.standard.encode(other)):"
+            }
+            #expect(try await sent.verdict(forged) == .refused(.signatureWrong))
         }
     }
 }

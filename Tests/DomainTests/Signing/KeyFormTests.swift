@@ -121,6 +121,12 @@ import Transparency
             (#"{"kty":"oct","kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAA"}"#, .notJWK(member: "")),
             (#"{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}"#, .notJWK(member: "numbers")),
             ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", .notPEM),
+            // The point is of P-256, and the key says another curve.
+            (
+                "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQgDQgAEqIVYZVLCrPZHGHjP17CTW0/+D9Lf\n"
+                    + "w0EkjqF7xB4FivAxzic30tMM4GF+hR6Dxh71Z50VGGdldkkDXZCnTNnoXQ==\n-----END PUBLIC KEY-----",
+                .notPEM
+            ),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", .notPEM),
         ] as [(String, SigningKeyError)]
     )
