@@ -43,6 +43,9 @@ package struct APIDoor: Sendable {
         self.mappings = Set(mappings.keys)
     }
 
+    /// What a token is good for that is used here.
+    var audience: AcceptedAudience { .resources([publicURL, publicURL + "/v1"]) }
+
     /// Routes every operation of the table. Each answers only to a caller whose token is good now, who calls from an
     /// address that its grant allows, and who has the operation's scope; open operations answer to anybody.
     package func mount(on router: Router<EdgeContext>) {

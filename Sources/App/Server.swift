@@ -92,7 +92,8 @@ package struct Server: Sendable {
         }
         if let address = settings.metricsBind { services.append(try metricsServer(at: address)) }
         guard settings.roles.contains(.web) else { return services }
-        services += [tallies, rejected, lastUses, acceptances, observations, issues]
+        let watch = AccessWatch(store, connectionString: settings.databaseDirectURL)
+        services += [watch, tallies, rejected, lastUses, acceptances, observations, issues]
         let router = Router<EdgeContext>.edge(faults: .rollcall)
         let webhooks = WebhooksDoor(
             store: store,

@@ -30,7 +30,7 @@ struct IntrospectionEndpoint: Sendable {
             try await record(asker, target: .organization(asker.organization), active: false)
             return Self.inactive
         }
-        let refusal = address.isGiven ? facts.refusal(from: address.value) : facts.refusalWhereverUsed
+        let refusal = address.isGiven ? facts.refusal(from: address.value, for: .any) : facts.refusalWhereverUsed
         let token = AuditTarget.token(facts.caller.credential.token)
         try await record(asker, target: token, active: refusal == nil, person: facts.caller.person)
         return refusal == nil ? answer(facts) : Self.inactive
@@ -49,7 +49,7 @@ struct IntrospectionEndpoint: Sendable {
                 attribution: client.attribution(context)
             )
         }
-        guard let secret = OpaqueSecret(String(header.dropFirst(7).drop { $0 == " " })),
+        guard let secret = OpaqueSecret(String(header.dropFirst(7).drop { $0 == " " })), secret.kind.isBearer,
             let facts = try await door.store.facts(of: secret)
         else { throw OAuthError(.invalidToken, "The bearer token is not accepted.") }
         let attribution = Attribution(
@@ -62,7 +62,7 @@ struct IntrospectionEndpoint: Sendable {
             scopes: facts.caller.scopes,
             attribution: attribution
         )
-        if let refusal = facts.refusal(from: context.client) {
+        if let refusal = facts.refusal(from: context.client, for: door.audience) {
             try await record(asker, target: .organization(asker.organization), refused: refusal)
             throw OAuthError(.invalidToken, "The bearer token is not accepted.")
         }
@@ -110,16 +110,8 @@ struct IntrospectionEndpoint: Sendable {
             "jti": .string(caller.credential.token.description),
         ]
         if let grant = caller.grant { body["client_id"] = .string(grant.description) }
+        if let audience = facts.audience { body["aud"] = .string(audience) }
         if let person = caller.person { body["on_behalf_of"] = .string(person.description) }
         return JSON.object(body).response()
-    }
-}
-
-extension TokenFacts {
-    /// As ``refusal(from:)`` for a resource server that did not say from where: everything but the address.
-    fileprivate var refusalWhereverUsed: AccessRefusal? {
-        var facts = self
-        facts.grant?.ipAllowList = nil
-        return facts.refusal(from: nil)
     }
 }

@@ -54,6 +54,9 @@ package struct OAuthDoor: Sendable {
         try ClaimPages(store: store).mount(on: router)
     }
 
+    /// What a token is good for that is used at this server itself: its API is the one resource of its own.
+    var audience: AcceptedAudience { .resources([issuer, issuer + "/v1"]) }
+
     /// A form endpoint, whose refusals are in the protocol's own form (RFC 6749 5.2).
     private func post(
         _ path: RouterPath,

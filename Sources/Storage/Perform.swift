@@ -48,11 +48,12 @@ extension Store {
         _ changes: [C],
         in organization: OrganizationID
     ) async throws -> [Result<C.Output, any Error>] {
-        try await pool.transaction { transaction in
+        try await transaction { transaction, narrowing in
             let transaction = try await OrganizationTransaction(
                 transaction,
                 organization,
                 self,
+                narrowing,
                 opening: C.opening(changes, in: organization)
             )
             let made = try await C.make(changes, in: transaction)
@@ -83,10 +84,10 @@ extension Store {
     private func commitNext<W: ClaimedWork>(_ work: W, most: Int) async throws -> Int {
         var claimed: Claimed<W.Item>?
         do {
-            try await pool.transaction { transaction in
+            try await transaction { transaction, narrowing in
                 claimed = try await work.claim(most, in: ClaimTransaction(transaction))
                 guard let claimed else { return }
-                let scoped = try await OrganizationTransaction(transaction, claimed.organization, self)
+                let scoped = try await OrganizationTransaction(transaction, claimed.organization, self, narrowing)
                 try await scoped.record(try await work.make(claimed.items, in: scoped))
             }
         } catch {
@@ -99,8 +100,8 @@ extension Store {
     private func recordFailure<W: ClaimedWork>(of failure: ClaimedFailure<W.Item>, in work: W) async throws {
         guard let item = failure.claimed.items.first else { return }
         logger.warning("claimed work failed", metadata: ["error": "\(failure.error)"])
-        try await pool.transaction { transaction in
-            let scoped = try await OrganizationTransaction(transaction, failure.claimed.organization, self)
+        try await transaction { transaction, narrowing in
+            let scoped = try await OrganizationTransaction(transaction, failure.claimed.organization, self, narrowing)
             try await scoped.record(try await work.recordFailure(of: item, because: failure.error, in: scoped))
         }
     }

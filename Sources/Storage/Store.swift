@@ -18,19 +18,23 @@ package struct Store: Sendable {
     package let clock: any WallClock
     package let randomness: any Randomness
     package let logger: Logger
+    /// What this node remembers of tokens.
+    package let access: AccessCache
 
     package init(
         pool: PostgresPool,
         keyring: Keyring,
         clock: any WallClock,
         randomness: any Randomness,
-        logger: Logger
+        logger: Logger,
+        access: AccessCache = AccessCache()
     ) {
         self.pool = pool
         self.keyring = keyring
         self.clock = clock
         self.randomness = randomness
         self.logger = logger
+        self.access = access
     }
 
     /// A new id of now.
@@ -43,9 +47,19 @@ package struct Store: Sendable {
         as organization: OrganizationID,
         _ body: (OrganizationTransaction) async throws -> Output
     ) async throws -> Output {
-        try await pool.transaction { transaction in
-            try await body(OrganizationTransaction(transaction, organization, self))
+        try await transaction { transaction, narrowing in
+            try await body(OrganizationTransaction(transaction, organization, self, narrowing))
         }
+    }
+
+    /// Runs `body` in a transaction, and returns when what it narrowed is forgotten here: before anybody is answered.
+    func transaction<Output: Sendable>(
+        _ body: (PostgresTransaction, Narrowing) async throws -> Output
+    ) async throws -> Output {
+        let narrowing = Narrowing(in: access)
+        // On every way out: a COMMIT of which nobody knows whether it arrived may have.
+        defer { narrowing.lift() }
+        return try await pool.transaction { try await body($0, narrowing) }
     }
 }
 
@@ -58,12 +72,14 @@ package struct OrganizationTransaction {
     /// What the statements that travelled with the naming returned.
     let opened: [PostgresRows]
     private let transaction: PostgresTransaction
+    private let narrowing: Narrowing
 
     /// Names the organization, and executes `opening` in the same flight.
     init(
         _ transaction: PostgresTransaction,
         _ organization: OrganizationID,
         _ store: Store,
+        _ narrowing: Narrowing,
         opening: [SQL] = []
     ) async throws {
         let naming: SQL = """
@@ -74,6 +90,7 @@ package struct OrganizationTransaction {
         self.organization = organization
         self.store = store
         self.transaction = transaction
+        self.narrowing = narrowing
         startedAt = try results[0].only().decode("started_at")
         opened = Array(results.dropFirst())
     }
@@ -87,6 +104,9 @@ package struct OrganizationTransaction {
     package func pipeline(_ statements: [SQL]) async throws -> [PostgresRows] {
         statements.isEmpty ? [] : try await transaction.pipeline(statements)
     }
+
+    /// From now on until the transaction is over, nothing of them is answered from the cache.
+    func suspend(_ subjects: [AccessSubject]) { narrowing.add(subjects) }
 
     /// Executes statements last, in one flight with the COMMIT. What they violate fails the transaction.
     func atCommit(_ statements: [SQL]) {

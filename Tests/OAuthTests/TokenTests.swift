@@ -18,7 +18,7 @@ import Transparency
             let secret = try #require(OpaqueSecret(text))
             #expect(secret.kind == .access)
             let facts = try #require(try await oauth.fixture.store.facts(of: secret))
-            #expect(facts.caller.grant == oauth.grant && facts.refusal(from: IPAddress("192.0.2.1")) == nil)
+            #expect(facts.caller.grant == oauth.grant && facts.refusal(from: IPAddress("192.0.2.1"), for: .any) == nil)
 
             let entries = try await oauth.entries(.tokenIssued)
             #expect(entries.count == 1)

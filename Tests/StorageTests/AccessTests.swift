@@ -28,7 +28,7 @@ import Transparency
 
         func refusal(of token: OpaqueSecret, from address: String = "192.0.2.1") async throws -> AccessRefusal? {
             let facts = try #require(try await fixture.store.facts(of: token))
-            return facts.refusal(from: IPAddress(address))
+            return facts.refusal(from: IPAddress(address), for: .any)
         }
 
         func link() async throws -> ClaimLinkCreation.Created {
@@ -105,15 +105,15 @@ import Transparency
             )
             let token = try await fixture.accessToken(of: grant.id).token
             let facts = try #require(try await fixture.store.facts(of: token))
-            #expect(facts.refusal(from: IPAddress("198.51.100.9")) == nil)
-            #expect(facts.refusal(from: IPAddress("::ffff:198.51.100.9")) == nil)
-            #expect(facts.refusal(from: IPAddress("203.0.113.9")) == .addressNotAllowed)
-            #expect(facts.refusal(from: nil) == .addressNotAllowed)
+            #expect(facts.refusal(from: IPAddress("198.51.100.9"), for: .any) == nil)
+            #expect(facts.refusal(from: IPAddress("::ffff:198.51.100.9"), for: .any) == nil)
+            #expect(facts.refusal(from: IPAddress("203.0.113.9"), for: .any) == .addressNotAllowed)
+            #expect(facts.refusal(from: nil, for: .any) == .addressNotAllowed)
             let client = try #require(try await fixture.store.client(grant.id))
             for (status, refusal) in [(IntegrationStatus.disabled, AccessRefusal.integrationDisabled), (.active, nil)] {
                 try await fixture.change(integration, in: organization, by: admin) { $0.status = status }
                 let facts = try #require(try await fixture.store.facts(of: token))
-                #expect(facts.refusal(from: IPAddress("198.51.100.9")) == refusal)
+                #expect(facts.refusal(from: IPAddress("198.51.100.9"), for: .any) == refusal)
                 let issue = TokenIssue(
                     to: client,
                     scopes: client.scopes,

@@ -42,7 +42,7 @@ extension APIDoor {
     private func admit(_ request: Request, _ context: EdgeContext, to operation: Operation) async throws -> Caller {
         let token = try Authenticator.bearer(in: request.headers)
         guard let facts = try await store.facts(of: token) else { throw EdgeError.unauthorized(.invalid) }
-        if let refusal = facts.refusal(from: context.client) {
+        if let refusal = facts.refusal(from: context.client, for: audience) {
             try await refuse(operation, to: facts.caller, because: refusal.rawValue, context)
             throw refusal == .addressNotAllowed ? EdgeError.refused(refusal) : .unauthorized(.invalid)
         }

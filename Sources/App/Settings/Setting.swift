@@ -47,7 +47,7 @@ package enum Setting: String, CaseIterable, Sendable {
     package var meaning: String {
         switch self {
         case .databaseURL: "PostgreSQL for requests and workers, as the service role; may lead through a pooler"
-        case .databaseDirectURL: "PostgreSQL without a pooler, as the owner: migrations and recovery"
+        case .databaseDirectURL: "PostgreSQL without a pooler, as the owner: migrations, recovery, ended access"
         case .databaseStatements: "prepared, or unnamed for a pooler in transaction mode"
         case .databasePoolSize: "connections of this process at most"
         case .databaseVolatile: "refuse, or allow a server that may lose acknowledged commits (tests only)"

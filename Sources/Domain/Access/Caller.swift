@@ -66,6 +66,8 @@ package struct Caller: Sendable, Hashable {
 /// Everything that decides whether a token is good, as one look-up returned it.
 package struct TokenFacts: Sendable {
     package var caller: Caller
+    /// The resource that it was issued for (RFC 8707); nil: for everything of ours.
+    package var audience: String?
     package var isRevoked: Bool
     package var isUserActive: Bool
     package var matchesUserEpoch: Bool
@@ -98,6 +100,7 @@ package struct TokenFacts: Sendable {
 
     package init(
         caller: Caller,
+        audience: String? = nil,
         isRevoked: Bool,
         isUserActive: Bool,
         matchesUserEpoch: Bool,
@@ -106,6 +109,7 @@ package struct TokenFacts: Sendable {
         checkedAt: Timestamp
     ) {
         self.caller = caller
+        self.audience = audience
         self.isRevoked = isRevoked
         self.isUserActive = isUserActive
         self.matchesUserEpoch = matchesUserEpoch
@@ -114,18 +118,37 @@ package struct TokenFacts: Sendable {
         self.checkedAt = checkedAt
     }
 
-    /// The first reason to refuse, or nil. An address that could not be told is in no allow-list.
+    /// The first reason to refuse, or nil: the one judgement of every door. An address that could not be told is in no
+    /// allow-list.
     ///
     /// The order is from the user outward, so that an audit entry of a leaver's call says that the user is gone rather
     /// than that some token ran out.
-    package func refusal(from address: IPAddress?) -> AccessRefusal? {
+    package func refusal(from address: IPAddress?, for audience: AcceptedAudience) -> AccessRefusal? {
         if !isUserActive { return .userDeactivated }
         if !matchesUserEpoch { return .superseded }
         if let refusal = grant.flatMap({ Self.refusal(of: $0, at: checkedAt, from: address) }) { return refusal }
         if isIntegrationActive == false { return .integrationDisabled }
         if isRevoked { return .tokenRevoked }
         if caller.tokenExpiresAt <= checkedAt { return .tokenExpired }
-        return nil
+        return audience.accepts(self.audience) ? nil : .wrongAudience
+    }
+
+    /// As above, where nobody says from where and for what it is used: everything but addresses and audience.
+    package var refusalWhereverUsed: AccessRefusal? {
+        var facts = self
+        facts.grant?.ipAllowList = nil
+        return facts.refusal(from: nil, for: .any)
+    }
+
+    /// Everything whose ending or narrowing changes these facts. What decides more than this names gets its subject here,
+    /// or a cache would answer on after it ended.
+    package var subjects: [AccessSubject] {
+        var subjects: [AccessSubject] = [
+            .organization(caller.organization), .user(caller.user), .token(caller.credential.token),
+        ]
+        if let grant = caller.grant { subjects.append(.grant(grant)) }
+        if let integration = caller.integration { subjects.append(.integration(integration)) }
+        return subjects
     }
 
     /// What of the grant alone is asked at issue as well as at use.
@@ -144,6 +167,21 @@ package struct TokenFacts: Sendable {
     }
 }
 
+/// For which resource a door lets a token be good.
+package enum AcceptedAudience: Sendable, Hashable {
+    /// Whoever asks judges the audience itself.
+    case any
+    /// Tokens that name one of these, or none.
+    case resources(Set<String>)
+
+    func accepts(_ audience: String?) -> Bool {
+        switch self {
+        case .any: true
+        case .resources(let accepted): audience.map(accepted.contains) ?? true
+        }
+    }
+}
+
 /// Why a call of a known caller is refused. Raw values stand in audit entries and never change.
 package enum AccessRefusal: String, Error, Sendable, CaseIterable {
     case userDeactivated = "user_deactivated"
@@ -156,6 +194,7 @@ package enum AccessRefusal: String, Error, Sendable, CaseIterable {
     case integrationDisabled = "integration_disabled"
     case tokenRevoked = "token_revoked"
     case tokenExpired = "token_expired"
+    case wrongAudience = "wrong_audience"
     case scopeMissing = "scope_missing"
     case notFound = "not_found"
     case wrongSecret = "wrong_secret"

@@ -13,6 +13,14 @@ package struct OpaqueSecret: Sendable {
         case workspace = "w"
         case client = "s"
         case claim = "c"
+
+        /// Whether a caller may present it as its token (RFC 6750).
+        package var isBearer: Bool {
+            switch self {
+            case .access, .personal, .workspace: true
+            case .refresh, .client, .claim: false
+            }
+        }
     }
 
     package let kind: Kind

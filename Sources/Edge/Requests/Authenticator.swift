@@ -34,9 +34,7 @@ package struct Authenticator: RouterMiddleware {
         guard values.count == 1, scheme.lowercased() == "bearer",
             let secret = OpaqueSecret(String(value.dropFirst(scheme.count).drop { $0 == " " }))
         else { throw .unauthorized(.invalid) }
-        switch secret.kind {
-        case .access, .personal, .workspace: return secret
-        case .refresh, .client, .claim: throw .unauthorized(.invalid)
-        }
+        guard secret.kind.isBearer else { throw .unauthorized(.invalid) }
+        return secret
     }
 }

@@ -14,6 +14,7 @@ extension OrganizationTransaction {
     /// As above, for many in one statement.
     package func narrow(_ subjects: [AccessSubject]) {
         guard !subjects.isEmpty else { return }
+        suspend(subjects)
         atCommit([
             """
             INSERT INTO access_endings (organization_id, subject, subject_id)

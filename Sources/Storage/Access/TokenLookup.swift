@@ -2,10 +2,15 @@ package import Domain
 import Postgres
 
 extension Store {
-    /// What is known of a presented token, or nil where nobody ever got it. Asked of the database at every use: a cache
-    /// would have to prove that it is as fresh.
+    /// What is known of a presented token, or nil where nobody ever got it. From the cache while that can prove to be
+    /// fresh, else by one indexed read (``TokenCache``).
     package func facts(of secret: OpaqueSecret) async throws -> TokenFacts? {
-        for digest in keyring.digests(of: secret) {
+        let digests = keyring.digests(of: secret)
+        for digest in digests {
+            if let facts = access.facts(of: digest) { return facts }
+        }
+        for digest in digests {
+            let mark = access.mark
             let rows = try await pool.query(
                 """
                 SELECT organization_id, token_id, kind, scopes, audience, issued_at, expires_at, revoked, user_id,
@@ -15,7 +20,10 @@ extension Store {
                 FROM token_of_digest(\(digest))
                 """
             )
-            if let row = rows.first { return try TokenFacts(row: row, digest: digest) }
+            guard let row = rows.first else { continue }
+            let facts = try TokenFacts(row: row, digest: digest)
+            access.keep(facts, of: digest, since: mark)
+            return facts
         }
         return nil
     }
@@ -46,6 +54,7 @@ extension TokenFacts {
                 tokenIssuedAt: try row.decode("issued_at"),
                 tokenExpiresAt: try row.decode("expires_at")
             ),
+            audience: try row.decode("audience"),
             isRevoked: try row.decode("revoked"),
             isUserActive: try row.decode("user_active"),
             matchesUserEpoch: try row.decode("user_epoch_matches"),
