@@ -17,15 +17,16 @@ CREATE TABLE deliveries (
     client_address  text,
     user_agent      text,
     status          text NOT NULL,
-    reason          text,                   -- why it could not be mapped, with a JSON pointer
+    reasons         jsonb,                  -- why it, or parts of it, could not be mapped: [{"pointer", "reason"}]
     PRIMARY KEY (organization_id, id),
     CONSTRAINT deliveries_once UNIQUE (source_id, deduplication),
     CONSTRAINT deliveries_source FOREIGN KEY (organization_id, source_id) REFERENCES sources,
-    CONSTRAINT deliveries_status_known CHECK (status IN ('accepted', 'mapped', 'unmapped')),
+    CONSTRAINT deliveries_status_known CHECK (status IN ('accepted', 'mapped', 'partly_mapped', 'unmapped')),
+    CONSTRAINT deliveries_reasons_told CHECK ((reasons IS NOT NULL) = (status IN ('partly_mapped', 'unmapped'))),
     CONSTRAINT deliveries_deduplication_length CHECK (length(deduplication) BETWEEN 1 AND 64)
 );
 CREATE INDEX deliveries_waiting ON deliveries (sequence) WHERE status = 'accepted';
-CREATE INDEX deliveries_of_source ON deliveries (organization_id, id DESC);
+CREATE INDEX deliveries_of_source ON deliveries (source_id, id);
 CALL protect('deliveries', 'SELECT, INSERT, UPDATE');
 
 -- One person of one source: the lock under which their events apply in order, and how far they got. A lane exists from

@@ -16,10 +16,17 @@ ALTER TABLE sources
     ADD CONSTRAINT sources_unproved_decided CHECK ((unproved_accepted_at IS NULL) = (unproved_accepted_by IS NULL)),
     ADD CONSTRAINT sources_unproved_decider FOREIGN KEY (organization_id, unproved_accepted_by) REFERENCES users;
 
-ALTER TABLE source_keys ADD COLUMN last_used_at timestamptz; -- to the minute
+ALTER TABLE source_keys
+    ADD COLUMN last_used_at timestamptz,       -- to the minute
+    ADD COLUMN version bigint NOT NULL DEFAULT 1;
 
 -- What makes a delivery the same as another is never forgotten: a sender that signs no time can be replayed for ever.
-ALTER TABLE deliveries ADD COLUMN body_proved boolean NOT NULL DEFAULT true;
+ALTER TABLE deliveries
+    ADD COLUMN body_proved boolean NOT NULL DEFAULT true,
+    -- How often one came that cannot be told from it, where that may have been a second genuine one, and the last time.
+    ADD COLUMN repeated bigint NOT NULL DEFAULT 0,
+    ADD COLUMN repeated_at timestamptz,
+    ADD CONSTRAINT deliveries_repeated_dated CHECK ((repeated > 0) = (repeated_at IS NOT NULL));
 COMMENT ON CONSTRAINT deliveries_once ON deliveries IS
     'Holds as long as the source lives. Whatever removes a delivery keeps its row with source_id and deduplication, which '
     'is a digest: for senders that sign no time it is all that stops a replay, and for the others no window is shorter '
@@ -42,11 +49,14 @@ CREATE TABLE pending_keys (
     sealed          bytea NOT NULL,
     received_at     timestamptz NOT NULL,
     client_address  text,
+    network         text NOT NULL,           -- of the client (/24, /48): each has one place
+    revealed_at     timestamptz,             -- when an admin looked at it, which they can once
     PRIMARY KEY (organization_id, id),
+    CONSTRAINT pending_keys_network_once UNIQUE (source_id, network),
     CONSTRAINT pending_keys_once UNIQUE (source_id, digest),
     CONSTRAINT pending_keys_source FOREIGN KEY (organization_id, source_id) REFERENCES sources
 );
-CALL protect('pending_keys', 'SELECT, INSERT, DELETE');
+CALL protect('pending_keys', 'SELECT, INSERT, UPDATE, DELETE');
 
 -- How much of its room in rejected_requests a source has used. One row, so that one statement takes the room: whoever
 -- comes second waits for the row and then reads what the first left.
@@ -87,6 +97,7 @@ CREATE TABLE rejected_requests (
 );
 GRANT USAGE ON SEQUENCE deliveries_sequence_seq TO rollcall_service;
 CREATE INDEX rejected_requests_of_source ON rejected_requests (source_id, digest);
+CREATE INDEX rejected_requests_listed ON rejected_requests (source_id, id);
 CREATE INDEX rejected_requests_review ON rejected_requests (received_at) WHERE review;
 CREATE INDEX rejected_requests_age ON rejected_requests (stored_at);
 CALL protect('rejected_requests', 'SELECT, INSERT, UPDATE, DELETE');

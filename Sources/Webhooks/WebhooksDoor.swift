@@ -34,12 +34,13 @@ package struct WebhooksDoor: Sendable {
     private let networks: HookCrowd<NetworkRange?>
     private let sources = HookCrowd<SourceID>(most: mostOfSource)
     private let uses = KeyUses()
+    private let repetitions: Repetitions
     private let lateness: HookLateness
     private let mostWait: Duration
     let captures: GroupCommit<PendingKeyCapture>
 
     /// Bytes of one delivery's body at most.
-    package static let mostBodyBytes = 1024 * 1024
+    package static let mostBodyBytes = HookRequest.mostBodyBytes
     /// What a sender is told to wait after a fault of ours.
     package static let retryAfterSeconds = 5
     /// Requests of one client network (a /24, a /48) in hand at once, from their header on: a slow sender's too. Those
@@ -77,11 +78,12 @@ package struct WebhooksDoor: Sendable {
         networks = HookCrowd(most: mostOfNetwork)
         hooks = HookCache(store: store, profiles: profiles, patience: mostWait / 2)
         captures = GroupCommit(store, name: "pending-key", commits: 1)
+        repetitions = Repetitions(store)
         lateness = HookLateness(strictest: profiles.values.map(\.response.ackBudget).min(), logger: store.logger)
     }
 
     /// What has to run while the door is open.
-    package var services: [any Service] { [hooks, captures] }
+    package var services: [any Service] { [hooks, captures, repetitions] }
 
     /// Routes `POST /hooks/{source}` and, for challenges, `GET`.
     package func mount(on router: Router<EdgeContext>) {
@@ -182,7 +184,11 @@ package struct WebhooksDoor: Sendable {
             if let answer = challenged(received, at: hook) { return answer }
             let receipt = try await keep(received, acceptance, of: hook, at: receivedAt, within: patience, context)
             count(hook.slug.description, receipt.isDuplicate ? "duplicate" : "accepted")
-            if !receipt.isDuplicate { signal.raise() }
+            if !receipt.isDuplicate {
+                signal.raise()
+            } else if !hook.profile.tellsEqualsApart {
+                repetitions.note(receipt.delivery, of: hook.slug, in: hook.organization, at: receivedAt)
+            }
             return hook.accepted(receipt)
         case .refused(let refusal):
             if let answer = try await shakenHands(received, refusedFor: refusal, at: hook, within: patience, context) {

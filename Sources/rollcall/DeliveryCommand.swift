@@ -10,7 +10,8 @@ struct DeliveryCommand: ParsableCommand {
 
     static let columns = [
         Column("ID", "id"), Column("RECEIVED", "received_at"), Column("SOURCE", "source"), Column("VERDICT", "verdict"),
-        Column("STATUS", "status"), Column("EVENTS", "event_count"), Column("REASON", "reason"),
+        Column("STATUS", "status"), Column("EVENTS", "event_count"), Column("REPEATED", "repeated"),
+        Column("REASON", "reasons"),
     ]
 
     struct List: AsyncParsableCommand {
@@ -20,6 +21,7 @@ struct DeliveryCommand: ParsableCommand {
                 EXAMPLES
                   rollcall delivery list
                   rollcall delivery list --filter 'status eq "unmapped"' -o jsonl
+                  rollcall delivery list --filter 'repeated gt 0'
                   rollcall delivery list --source src_01…
                 """
         )

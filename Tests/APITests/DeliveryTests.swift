@@ -5,6 +5,8 @@ import TestSupport
 import Testing
 import Transparency
 
+@testable import API
+
 @Suite struct DeliveryTests {
     @Test func `a delivery shows its verdict, its events and, when asked, its bytes`() async throws {
         try await TestAPI.with { api in
@@ -44,10 +46,95 @@ import Transparency
             try await api.fixture.settle()
             let answer = try await api.get("/v1/deliveries/\(receipt.delivery)", as: api.auditor)
             #expect(answer.body["status"]?.string == "unmapped")
-            #expect(answer.body["reason"]?.string?.hasPrefix("/type ") == true)
+            let reason = try #require(answer.body["reasons"]?.array?.first)
+            #expect(reason["pointer"] == "/type" && reason["reason"]?.string?.isEmpty == false)
+            #expect(answer.body["reasons"]?.array?.count == 1)
             #expect(answer.body["events"] == [])
             let list = try await api.get("/v1/deliveries?filter=status%20eq%20%22unmapped%22", as: api.auditor)
             #expect(list.items == [answer.body])
+        }
+    }
+
+    @Test func `one that maps in part has a status of its own, and a reason for each part that does not`() async throws
+    {
+        try await TestAPI.with { api in
+            let source = try await api.fixture.source(in: api.organization)
+            let broken: JSON = ["type": "joined", "person": ["externalId": "e-2"]]
+            let nobody: JSON = ["type": "leaver", "person": [:]]
+            let receipt = try await api.fixture.deliver(
+                ["events": [api.fixture.event(.joiner), broken, nobody]],
+                from: source
+            )
+            try await api.fixture.settle()
+            let answer = try await api.get("/v1/deliveries/\(receipt.delivery)", as: api.auditor)
+            #expect(answer.body["status"]?.string == "partly_mapped" && answer.body["event_count"]?.int64 == 1)
+            let reasons = answer.body["reasons"]?.array ?? []
+            #expect(
+                reasons.map { $0["pointer"]?.string } == ["/events/1/type", "/events/2/person/externalId"],
+                "\(reasons)"
+            )
+            let entry = try await api.entry(.deliveryPartlyMapped)
+            #expect(entry["reason"]?.string?.hasPrefix("/events/1/type ") == true)
+            let list = try await api.get("/v1/deliveries?filter=status%20eq%20%22partly_mapped%22", as: api.auditor)
+            #expect(list.items == [answer.body])
+        }
+    }
+
+    @Test func `deliveries and rejected requests of one source are found by an index, among many of others`()
+        async throws
+    {
+        try await TestAPI.with { api in
+            let busy = try await api.fixture.source(in: api.organization)
+            let quiet = try await api.fixture.source(in: api.organization, slug: "quiet")
+            let receipt = try await api.fixture.deliver(api.fixture.event(.joiner), from: quiet)
+            // As many as one request may read, and more: without the source they would hide it.
+            let many = Operation.mostScanned + 1000
+            _ = try await api.fixture.owner.pipeline([
+                """
+                INSERT INTO deliveries (organization_id, id, source_id, received_at, deduplication, headers, body,
+                    request_id, status)
+                SELECT \(api.organization.id), ('ffffffff-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
+                    \(busy.id), now(), int4send(n), '{}', '', gen_random_uuid(), 'mapped'
+                FROM generate_series(1, \(Int32(many))) n
+                """,
+                """
+                INSERT INTO rejected_requests (organization_id, id, source_id, received_at, reason, digest, sealed, bytes,
+                    network, request_id, review)
+                SELECT \(api.organization.id), gen_random_uuid(), \(busy.id), now(), 'signature-wrong',
+                    sha256(int4send(n)), '', 0, 'unknown', gen_random_uuid(), false
+                FROM generate_series(1, \(Int32(many))) n
+                """,
+                "ANALYZE deliveries", "ANALYZE rejected_requests",
+            ])
+            let filter = "source%20eq%20%22\(quiet.id)%22"
+            let page = try await api.get("/v1/deliveries?filter=\(filter)", as: api.auditor)
+            #expect(page.items.map { $0["id"]?.string } == [receipt.delivery.description])
+            #expect(page.body["next_cursor"] == .null)
+            let both = try await api.get("/v1/deliveries?filter=\(filter)%20and%20bytes%20lt%200", as: api.auditor)
+            #expect(both.items.isEmpty && both.body["next_cursor"] == .null)
+            let rejected = try await api.get("/v1/rejected-requests?filter=\(filter)", as: api.auditor)
+            #expect(rejected.items.isEmpty && rejected.body["next_cursor"] == .null)
+            // What does not demand it is no narrower for it.
+            let either = try await api.get("/v1/deliveries?filter=\(filter)%20or%20bytes%20gt%200", as: api.auditor)
+            #expect(either.items.isEmpty && either.body["next_cursor"]?.string != nil)
+
+            for table in ["deliveries", "rejected_requests"] {
+                let plan = try await api.fixture.store.read(as: api.organization.id) { transaction in
+                    let last: SQL = "'ffffffff-ffff-ffff-ffff-ffffffffffff'"
+                    let those: SQL = " WHERE id < " + last + " AND source_id = \(quiet.id) ORDER BY id DESC LIMIT 50"
+                    let listed: SQL =
+                        table == "deliveries"
+                        ? "EXPLAIN SELECT id FROM deliveries" + those
+                        : "EXPLAIN SELECT id FROM rejected_requests" + those
+                    return try await transaction.query(listed).map { try $0.decode(at: 0, as: String.self) }
+                }
+                let told = plan.joined(separator: "\n")
+                #expect(!told.contains("Seq Scan"), "\(told)")
+                #expect(
+                    told.contains(table == "deliveries" ? "deliveries_of_source" : "rejected_requests_listed"),
+                    "\(told)"
+                )
+            }
         }
     }
 }

@@ -70,11 +70,13 @@ extension EndToEnd {
                 #expect(answer.status == 202, "\(name): \(answer.text)")
                 let shown = try await mapped(answer, development)
                 #expect(shown["status"]?.string == "unmapped", "\(name): \(shown)")
-                let reason = shown["reason"]?.string ?? ""
+                let told = shown["reasons"]?.array?.first
+                let pointer = told?["pointer"]?.string ?? "none"
+                let reason = told?["reason"]?.string ?? ""
                 #expect(!reason.isEmpty && reason.utf8.count < 500, "\(name): \(reason)")
                 #expect(shown["event_count"]?.int64 == 0, "\(name)")
                 let pointed = ["no such kind": "/type", "no person": "/person"]
-                if let pointer = pointed[name] { #expect(reason.hasPrefix(pointer), "\(name): \(reason)") }
+                #expect(pointer == pointed[name, default: pointer], "\(name): \(pointer)")
             }
             let unmapped = try await development.number(
                 "SELECT count(*) AS n FROM audit_entries WHERE action = 'delivery.unmapped'"

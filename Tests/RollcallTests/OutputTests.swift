@@ -23,6 +23,14 @@ import Transparency
         #expect(csv(nil) == "n,\r\n")
     }
 
+    @Test func `what is wrong is said with its place`() {
+        let reasons: JSON = [
+            ["pointer": "/events/1/type", "reason": "is missing"], ["pointer": "", "reason": "is not an object"],
+        ]
+        #expect(reasons.cell == "/events/1/type is missing, the body is not an object")
+        #expect(JSON.array([]).cell.isEmpty)
+    }
+
     @Test func `a column takes the first place that has a value`() {
         #expect(Column("X", "a", "b/c").value(in: ["a": nil, "b": ["c": 7]]) == 7)
         #expect(Column("X", "a").value(in: [:]) == nil)

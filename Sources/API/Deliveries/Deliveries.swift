@@ -14,7 +14,7 @@ extension Operation {
             of: .delivery,
             by: DeliveryID.self
         ) { call, step in
-            try await call.read { try await $0.deliveries(after: step.after, most: step.most) }
+            try await call.read { try await $0.deliveries(of: step.source, after: step.after, most: step.most) }
                 .map { ListedItem($0.id, $0.json) }
         },
         .read(
@@ -46,7 +46,9 @@ extension DeliveryView {
         var json: JSON.Object = [
             "id": .string(id.description), "source": .string(source.description),
             // What was refused is not kept; it is counted in the audit log.
-            "verdict": "verified", "status": .string(status.rawValue), "reason": reason.map(JSON.string) ?? .null,
+            "verdict": "verified", "status": .string(status.rawValue),
+            "reasons": .array(reasons.map { .object($0.json) }), "repeated": .integer(repeated),
+            "last_repeated_at": .orNull(repeatedAt),
             "signed_at": .orNull(signedAt), "received_at": .string(receivedAt.description), "key": .orNull(key),
             "headers": .object(headers), "bytes": .integer(bytes), "request_id": .string(request.description),
             "client_ip": clientAddress.map(JSON.string) ?? .null, "user_agent": userAgent.map(JSON.string) ?? .null,
@@ -64,12 +66,28 @@ extension DeliveryView.Event {
 }
 
 extension Schema {
+    private static let reason = Schema.object([
+        ("pointer", .string.described("RFC 6901, into the payload; empty for the whole.")),
+        ("reason", .string.described("Holds no value of the payload.")),
+    ])
+
     fileprivate static let delivery = Schema.object(
         [
             ("id", .id("dlv")), ("source", .id("src")),
             ("verdict", .constant("verified").described("Only deliveries whose proof held are kept.")),
             ("status", .word(of: DeliveryStatus.allCases.map(\.rawValue))),
-            ("reason", .string.orNull.described("Why it could not be mapped, beginning with a JSON pointer.")),
+            (
+                "reasons",
+                .array(of: reason).described(
+                    "Why it, or parts of it, could not be mapped; empty where all of it could."
+                )
+            ),
+            (
+                "repeated",
+                .integer().described(
+                    "How often one came that cannot be told from it, of a sender that signs neither an id nor a time."
+                )
+            ), ("last_repeated_at", .time.orNull.described("To the second.")),
             ("signed_at", .time.orNull), ("received_at", .time), ("key", .id("key").orNull),
             ("headers", .anyObject.described("Lower-case names. Credentials are keyed digests.")),
             ("bytes", .integer()), ("request_id", .id("req")), ("client_ip", .string.orNull),
@@ -84,7 +102,8 @@ extension Schema {
         "Delivery",
         example: [
             "id": "dlv_01k9qyc5qje1qsv9svhrqgc8d7", "source": "src_3v9hd0c2rb6nrzx5w4mqf7y8ae", "verdict": "verified",
-            "status": "mapped", "reason": .null, "signed_at": "2026-11-21T09:00:00Z",
+            "status": "mapped", "reasons": [], "repeated": 0, "last_repeated_at": .null,
+            "signed_at": "2026-11-21T09:00:00Z",
             "received_at": "2026-11-21T09:00:00.250000Z", "key": "key_01k9qyc5qje1qsv9svhrqgc8d6",
             "headers": ["webhook-id": "msg_1"], "bytes": 512, "request_id": "req_01k9qyc5qje1qsv9svhrqgc8d5",
             "client_ip": "192.0.2.7", "user_agent": .null, "event_count": 1,

@@ -18,7 +18,7 @@ extension Operation {
             of: .rejectedRequest,
             by: RejectedRequestID.self
         ) { call, step in
-            try await call.read { try await $0.rejectedRequests(after: step.after, most: step.most) }
+            try await call.read { try await $0.rejectedRequests(of: step.source, after: step.after, most: step.most) }
                 .map { ListedItem($0.id, $0.json) }
         },
         .read(

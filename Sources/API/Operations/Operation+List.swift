@@ -147,6 +147,26 @@ extension Operation {
     }
 }
 
+extension ListStep {
+    /// The source that the filter demands by `source eq "…"`, alone or as one of several conditions that all have to
+    /// hold: no row of another is ever selected, so none has to be read.
+    var source: SourceID? { filter?.root.demanded("source").flatMap { SourceID($0) } }
+}
+
+extension Filter.Expression {
+    /// The text to which the attribute has to be equal, where the whole selects nothing else.
+    fileprivate func demanded(_ attribute: String) -> String? {
+        switch self {
+        case .comparison(let path, .equal, .string(let text)):
+            let isIt = path.uri == nil && path.subAttribute == nil && path.attribute.lowercased() == attribute
+            return isIt ? text : nil
+        case .and(let operands):
+            return operands.lazy.compactMap { $0.demanded(attribute) }.first
+        default: return nil
+        }
+    }
+}
+
 extension Filter {
     /// Ids are case exact, everything else is not (RFC 7643 2.2).
     fileprivate func selects(_ item: JSON.Object) -> Bool {

@@ -62,12 +62,30 @@ extension SigningProfile {
         handshakes.contains { if case .captureToken = $0 { true } else { false } }
     }
 
+    /// What becomes of a second delivery that is equal to an earlier one.
+    private var equalDeliveriesInWords: String {
+        if tellsEqualsApart {
+            return "What is signed tells two deliveries apart that say the same; a repetition has no effect."
+        }
+        let meaning =
+            switch equalDeliveries {
+            case .merge: "It is taken as one thing said twice"
+            case .refetch: "It would be answered by asking the sender for the present state, which is not done yet"
+            }
+        return """
+            This sender signs neither an id nor a time, so a second genuine delivery that is equal to an earlier one cannot \
+            be told from a replay. \(meaning): it has no effect, also where a value went back to what it was. Each is \
+            counted as `repeated` of the first.
+            """
+    }
+
     /// What an admin should know of how the sender is understood here.
     var expectations: JSON.Object {
         [
             "success_status": .integer(response.success), "reject_status": .integer(response.reject),
             "content_types": .array(contentTypes.map(JSON.string)), "proves_body": .bool(provesBody),
-            "signs_time": .bool(hasSignedTime), "brings_its_key": .bool(bringsItsKey),
+            "signs_time": .bool(hasSignedTime), "tells_equals_apart": .bool(tellsEqualsApart),
+            "equal_deliveries": .string(equalDeliveriesInWords), "brings_its_key": .bool(bringsItsKey),
             "unconfirmed": .array(unconfirmed.map(JSON.string)),
         ]
     }
@@ -128,6 +146,8 @@ extension Schema {
         ("content_types", .array(of: .string)),
         ("proves_body", .boolean.described("False: events are held until accept_unproved_bodies is set.")),
         ("signs_time", .boolean.described("False: only the memory of what was received stops a replay.")),
+        ("tells_equals_apart", .boolean.described("False: a second, equal delivery has no effect, and is counted.")),
+        ("equal_deliveries", .string.described("What becomes of a second delivery that is equal, in words.")),
         ("brings_its_key", .boolean.described("True: a handshake brings a key, which an admin confirms.")),
         ("unconfirmed", .array(of: .string).described("Facts of the profile that no vendor has confirmed.")),
     ])
@@ -153,6 +173,7 @@ extension Schema {
         ("token_issuers", tokenIssuers), ("token_audiences", tokenAudiences),
         ("cautions", .array(of: .string).described("What its admin should still state, in words.")),
         ("user", .id("usr").described("As which its changes are attributed.")), ("keys", .array(of: sourceKey)),
+        ("key_used_last", .id("key").orNull.described("The key that a delivery was verified with last.")),
         ("created_at", .time), ("updated_at", .time),
     ]).named(
         "Source",
@@ -162,13 +183,17 @@ extension Schema {
             "slug": "hr", "profile": "standard-webhooks",
             "expects": [
                 "success_status": 202, "reject_status": 401, "content_types": ["application/json"],
-                "proves_body": true, "signs_time": true, "brings_its_key": false, "unconfirmed": [],
+                "proves_body": true, "signs_time": true, "tells_equals_apart": true,
+                "equal_deliveries":
+                    "What is signed tells two deliveries apart that say the same; a repetition has no effect.",
+                "brings_its_key": false, "unconfirmed": [],
             ],
             "mapping": "canonical", "time_zone": "Europe/Berlin", "status": "active",
             "ip_allow_list": ["192.0.2.0/24"], "accept_unproved_bodies": false,
             "unproved_bodies_accepted_by": .null, "unproved_bodies_accepted_at": .null,
             "token_issuers": .null, "token_audiences": .null, "cautions": [],
             "user": "usr_01k9qyc5qje1qsv9svhrqgc8d0", "keys": [sourceKeyExample],
+            "key_used_last": "key_01k9qyc5qje1qsv9svhrqgc8d6",
             "created_at": "2026-11-21T09:00:00Z", "updated_at": "2026-11-21T09:00:00Z",
         ]
     )
@@ -177,6 +202,10 @@ extension Schema {
         [("secret", .string(length: 1...1024).described("As the sender shows it; never shown again."))],
         optional: [("label", .name.orNull), ("not_before", .time.orNull), ("not_after", .time.orNull)]
     ).named("NewSourceKey", example: newKeyExample)
+
+    static let sourceKeyChange = Schema.object(
+        optional: [("label", .name.orNull), ("not_before", .time.orNull), ("not_after", .time.orNull)]
+    ).named("SourceKeyChange", example: ["not_after": "2026-12-01T00:00:00Z"])
 
     static let newSource = Schema.object(
         [("slug", .slug), ("profile", .string), ("mapping", .string)],
@@ -206,12 +235,26 @@ extension Schema {
 
     static let pendingKey = Schema.object([
         ("id", .id("key")), ("received_at", .time), ("client_ip", .string.orNull),
+        ("fingerprint", .string.described("The first eight hex digits of its SHA-256.")),
+        ("revealed_at", .time.orNull.described("When an admin looked at it.")),
+    ]).named("PendingKey", example: .object(pendingKeyExample))
+
+    static let revealedKey = Schema.object([
+        ("id", .id("key")), ("received_at", .time), ("client_ip", .string.orNull), ("fingerprint", .string),
+        ("revealed_at", .time), ("secret", .string.described("For this one time.")),
     ]).named(
-        "PendingKey",
-        example: [
-            "id": "key_01k9qyc5qje1qsv9svhrqgc8d6", "received_at": "2026-11-21T09:00:00Z", "client_ip": "192.0.2.7",
-        ]
+        "RevealedKey",
+        example: .object(
+            pendingKeyExample.merged(with: [
+                "revealed_at": "2026-11-21T09:05:00Z", "secret": "example-not-a-secret",
+            ])
+        )
     )
+
+    private static let pendingKeyExample: JSON.Object = [
+        "id": "key_01k9qyc5qje1qsv9svhrqgc8d6", "received_at": "2026-11-21T09:00:00Z", "client_ip": "192.0.2.7",
+        "fingerprint": "9f86d081", "revealed_at": .null,
+    ]
 
     static let confirmedKey = Schema.object([
         ("id", .id("key")), ("label", .name.orNull), ("not_before", .time.orNull), ("not_after", .time.orNull),

@@ -7,6 +7,8 @@ package enum ActionCode: String, Sendable, CaseIterable {
     /// Summary of a minute's refused deliveries of a source, by reason.
     case deliveryRefused = "delivery.refused"
     case deliveryUnmapped = "delivery.unmapped"
+    /// Some of its events are made, and some cannot be told.
+    case deliveryPartlyMapped = "delivery.partly_mapped"
     case deliveryRead = "delivery.read"
 
     /// A request that was refused before holds under the keys of now; `after.delivery` is what it became.
@@ -56,9 +58,12 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case sourceCreated = "source.created"
     case sourceUpdated = "source.updated"
     case sourceKeyAdded = "source.key_added"
+    case sourceKeyUpdated = "source.key_updated"
     case sourceKeyRemoved = "source.key_removed"
     /// A handshake brought a key, which an admin has to confirm.
     case sourceKeyCaptured = "source.key_captured"
+    /// An admin looked at it before they decided.
+    case sourceKeyRevealed = "source.key_revealed"
     case sourceKeyConfirmed = "source.key_confirmed"
     case sourceKeyDismissed = "source.key_dismissed"
     case sourceRead = "source.read"

@@ -14,6 +14,8 @@ package struct HookRequest: Sendable {
         (self.method, self.url, self.headers, self.body) = (method, url, headers, body)
     }
 
+    /// Bytes of a body at most that a hook takes.
+    package static let mostBodyBytes = 1024 * 1024
     /// Characters of an id or another header that is signed.
     static let longestValue = 256
 

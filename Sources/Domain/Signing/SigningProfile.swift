@@ -115,6 +115,14 @@ package struct SigningProfile: Sendable, Hashable {
         }
     }
 
+    /// Whether two genuine deliveries that say the same differ in what is signed. Where they do not, the second cannot be
+    /// told from a replay of the first; ``equalDeliveries`` says what it means.
+    package var tellsEqualsApart: Bool {
+        if deduplication == .id { return true }
+        if case .signature(let rule) = proof { return rule.timestamp != nil }
+        return hasSignedTime
+    }
+
     /// Whether a header's value may be kept as a keyed digest only.
     package func isCredential(header name: String) -> Bool {
         credentialHeaders.contains(name.lowercased())

@@ -7,6 +7,8 @@ package enum MetricName {
     package static let acknowledgementSeconds = "rollcall_acknowledgement_seconds"
     /// `source`: answers that used more than half of what their sender waits.
     package static let acknowledgementsLate = "rollcall_acknowledgements_late_total"
+    /// `source`: deliveries that cannot be told from an earlier one.
+    package static let equalDeliveries = "rollcall_equal_deliveries_total"
     package static let eventsPending = "rollcall_events_pending"
     package static let eventsOldestAge = "rollcall_events_oldest_age_seconds"
     package static let applySeconds = "rollcall_apply_seconds"
@@ -28,6 +30,7 @@ package enum MetricName {
         deliveries: "Deliveries received, by source and the verdict on their signature.",
         acknowledgementSeconds: "Time from a delivery's arrival to its acknowledgement.",
         acknowledgementsLate: "Answers to deliveries that used more than half of their sender's patience, by source.",
+        equalDeliveries: "Deliveries equal to an earlier one, of senders that sign neither id nor time, by source.",
         eventsPending: "Events that wait to be applied.",
         eventsOldestAge: "Age of the oldest event that waits to be applied.",
         applySeconds: "Time to apply the events of one claim.",

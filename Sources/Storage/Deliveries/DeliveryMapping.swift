@@ -5,9 +5,9 @@ import Transparency
 
 /// Makes events of accepted deliveries: the first half of what a worker does.
 ///
-/// What does not map is kept and shown with its reason and JSON pointer; it is no failure, and blocks nobody. Of a
-/// delivery of which a part does not map the status is `unmapped` too, and the other events are made. Events of a body
-/// that no proof covers are held until an admin decided for its source (``SourceUpdate``).
+/// What does not map is kept and shown with its reasons and JSON pointers; it is no failure, and blocks nobody. Where only a
+/// part of a delivery does not map, it is `partly_mapped` and its other events are made. Events of a body that no proof
+/// covers are held until an admin decided for its source (``SourceUpdate``).
 package struct DeliveryMapping: ClaimedWork {
     private let mappings: [String: Mapping]
     private let profiles: [String: SigningProfile]
@@ -39,11 +39,12 @@ package struct DeliveryMapping: ClaimedWork {
             """
         )
         var events: [MappedEvent] = []
-        var unmapped: [(id: DeliveryID, reason: String)] = []
+        var refused: [Refused] = []
         var recorded: [Recorded] = []
         for row in rows {
             let delivery = try DeliveryRow(row)
             let refusals: [MappingError]
+            let before = events.count
             do throws(MappingError) {
                 let reading = try reading(of: delivery)
                 events += reading.events.map { MappedEvent($0, of: delivery, in: reading.zone, transaction.store) }
@@ -52,12 +53,11 @@ package struct DeliveryMapping: ClaimedWork {
                 refusals = [error]
             }
             guard !refusals.isEmpty else { continue }
-            let reason = Self.reason(of: refusals)
-            unmapped.append((delivery.id, reason))
-            let draft = AuditDraft(.deliveryUnmapped, .delivery(delivery.id), reason: reason)
-            recorded.append(Recorded(draft, by: delivery.attribution))
+            let new = Refused(delivery.id, for: refusals, isPartly: events.count > before)
+            refused.append(new)
+            recorded.append(Recorded(new.draft, by: delivery.attribution))
         }
-        try await write(events, unmapped, of: items, in: transaction)
+        try await write(events, refused, of: items, in: transaction)
         return recorded
     }
 
@@ -66,21 +66,16 @@ package struct DeliveryMapping: ClaimedWork {
         because error: any Error,
         in transaction: OrganizationTransaction
     ) async throws -> [Recorded] {
-        let reason = "could not be kept as events: \(EventFailure.describe(error))"
+        let problem = "could not be kept as events: \(EventFailure.describe(error))"
+        let refused = Refused(item, for: [MappingError(pointer: "", problem: problem)], isPartly: false)
         _ = try await transaction.query(
-            "UPDATE deliveries SET status = 'unmapped', reason = \(reason) WHERE id = \(item) AND status = 'accepted'"
+            """
+            UPDATE deliveries SET status = \(refused.status.rawValue), reasons = \(refused.reasons)
+            WHERE id = \(item) AND status = 'accepted'
+            """
         )
         let attribution = Attribution(actor: .system("provisioning"), delivery: item, receivedAt: transaction.startedAt)
-        return [Recorded(AuditDraft(.deliveryUnmapped, .delivery(item), reason: reason), by: attribution)]
-    }
-
-    /// Refusals of one delivery that are told; of more, their number.
-    static let mostReasons = 20
-
-    private static func reason(of refusals: [MappingError]) -> String {
-        let told = refusals.prefix(mostReasons).map(\.description).joined(separator: "; ")
-        let rest = refusals.count - mostReasons
-        return rest > 0 ? "\(told); and \(rest) more" : told
+        return [Recorded(refused.draft, by: attribution)]
     }
 
     private typealias Reading = (
@@ -132,16 +127,16 @@ package struct DeliveryMapping: ClaimedWork {
 
     private func write(
         _ events: [MappedEvent],
-        _ unmapped: [(id: DeliveryID, reason: String)],
+        _ refused: [Refused],
         of items: [DeliveryID],
         in transaction: OrganizationTransaction
     ) async throws {
         var statements: [SQL] = [
             """
-            UPDATE deliveries d SET status = CASE WHEN u.reason IS NULL THEN 'mapped' ELSE 'unmapped' END,
-                reason = u.reason
+            UPDATE deliveries d SET status = coalesce(r.status, 'mapped'), reasons = r.reasons
             FROM unnest(\(items)) AS i(id)
-            LEFT JOIN unnest(\(unmapped.map(\.id)), \(unmapped.map(\.reason))) AS u(id, reason) USING (id)
+            LEFT JOIN unnest(\(refused.map(\.id)), \(refused.map(\.status.rawValue)), \(refused.map(\.reasons)))
+                AS r(id, status, reasons) USING (id)
             WHERE d.id = i.id
             """
         ]
@@ -153,6 +148,32 @@ package struct DeliveryMapping: ClaimedWork {
             if !awake.isEmpty { statements.append(MappedEvent.wakeLanes(awake, in: transaction.organization)) }
         }
         _ = try await transaction.pipeline(statements)
+    }
+}
+
+/// A delivery that does not map, wholly or in part, with what is told of it.
+private struct Refused {
+    let id: DeliveryID
+    let status: DeliveryStatus
+    let reasons: PostgresJSON
+    let draft: AuditDraft
+
+    /// Refusals of one delivery that are told; of more, their number.
+    static let mostReasons = 20
+
+    /// `isPartly`: something of it maps all the same.
+    init(_ id: DeliveryID, for refusals: [MappingError], isPartly: Bool) {
+        self.id = id
+        status = isPartly ? .partlyMapped : .unmapped
+        var told = refusals.prefix(Self.mostReasons).map { DeliveryView.Reason(pointer: $0.pointer, text: $0.problem) }
+        var text = refusals.prefix(Self.mostReasons).map(\.description).joined(separator: "; ")
+        let rest = refusals.count - Self.mostReasons
+        if rest > 0 {
+            told.append(DeliveryView.Reason(pointer: "", text: "\(rest) more are not told"))
+            text += "; and \(rest) more"
+        }
+        reasons = PostgresJSON(text: JSON.array(told.map { .object($0.json) }).text)
+        draft = AuditDraft(isPartly ? .deliveryPartlyMapped : .deliveryUnmapped, .delivery(id), reason: text)
     }
 }
 

@@ -7,8 +7,8 @@ package struct DeliveryView: Sendable {
     package let id: DeliveryID
     package let source: SourceID
     package let status: DeliveryStatus
-    /// Why it could not be mapped, with a JSON pointer.
-    package let reason: String?
+    /// Why it, or a part of it, could not be mapped; empty where all of it could.
+    package let reasons: [Reason]
     package let signedAt: Timestamp?
     package let receivedAt: Timestamp
     package let key: SourceKeyID?
@@ -19,10 +19,23 @@ package struct DeliveryView: Sendable {
     /// As recorded.
     package let clientAddress: String?
     package let userAgent: String?
+    /// How often one came that cannot be told from it, of a sender that signs neither an id nor a time, and the last time.
+    package let repeated: Int64
+    package let repeatedAt: Timestamp?
     /// In the delivery's order; empty until it is mapped.
     package let events: [Event]
     /// Only where it was asked for.
     package let body: [UInt8]?
+
+    /// Why something of a delivery could not be mapped. Holds no value of the payload.
+    package struct Reason: Sendable, Hashable {
+        /// RFC 6901, into the payload; empty for the whole.
+        package let pointer: String
+        package let text: String
+
+        /// As it is kept and shown.
+        package var json: JSON.Object { ["pointer": .string(pointer), "reason": .string(text)] }
+    }
 
     /// An event of a delivery, in short.
     package struct Event: Sendable {
@@ -37,32 +50,38 @@ package enum DeliveryStatus: String, Sendable, CaseIterable {
     /// Verified and kept; its events are not made yet.
     case accepted
     case mapped
+    /// Some of its events are made, and some of it could not be read.
+    case partlyMapped = "partly_mapped"
     /// It says nothing that could be read.
     case unmapped
 }
 
 extension OrganizationTransaction {
-    /// The next deliveries behind `after`, newest first, without their bodies.
-    package func deliveries(after: DeliveryID?, most: Int) async throws -> [DeliveryView] {
-        let rows = try await query(
-            """
-            SELECT id, source_id, status, reason, signed_at, received_at, key_id, headers, length(body)::bigint AS bytes,
-                request_id, client_address, user_agent, NULL::bytea AS body
-            FROM deliveries WHERE id < \(after ?? .highest)
-            ORDER BY id DESC LIMIT \(most)
-            """
-        )
+    /// The next deliveries behind `after`, newest first, without their bodies; of one source where it is named.
+    package func deliveries(of source: SourceID? = nil, after: DeliveryID?, most: Int) async throws -> [DeliveryView] {
+        let rows = try await query(Self.listing(of: source, after: after, most: most))
         return try await withEvents(rows)
+    }
+
+    /// Two statements, so that each has the index that it needs.
+    private static func listing(of source: SourceID?, after: DeliveryID?, most: Int) -> SQL {
+        let behind: SQL = " WHERE id < \(after ?? .highest)"
+        let named: SQL = source.map { " AND source_id = \($0)" } ?? ""
+        return deliveryColumns + ", NULL::bytea AS body FROM deliveries" + behind + named
+            + " ORDER BY id DESC LIMIT \(most)"
+    }
+
+    private static var deliveryColumns: SQL {
+        """
+        SELECT id, source_id, status, reasons, signed_at, received_at, key_id, headers, length(body)::bigint AS bytes,
+            request_id, client_address, user_agent, repeated, repeated_at
+        """
     }
 
     /// nil where the organization has none of that id.
     package func delivery(_ id: DeliveryID, withBody: Bool) async throws -> DeliveryView? {
         let rows = try await query(
-            """
-            SELECT id, source_id, status, reason, signed_at, received_at, key_id, headers, length(body)::bigint AS bytes,
-                request_id, client_address, user_agent, CASE WHEN \(withBody) THEN body END AS body
-            FROM deliveries WHERE id = \(id)
-            """
+            Self.deliveryColumns + ", CASE WHEN \(withBody) THEN body END AS body FROM deliveries WHERE id = \(id)"
         )
         return try await withEvents(rows).first
     }
@@ -94,7 +113,7 @@ extension DeliveryView {
             id: id,
             source: try row.decode("source_id"),
             status: try row.word("status"),
-            reason: try row.decode("reason"),
+            reasons: try Reason.read(row),
             signedAt: try row.decode("signed_at"),
             receivedAt: try row.decode("received_at"),
             key: try row.decode("key_id"),
@@ -103,8 +122,19 @@ extension DeliveryView {
             request: try row.decode("request_id"),
             clientAddress: try row.decode("client_address"),
             userAgent: try row.decode("user_agent"),
+            repeated: try row.decode("repeated"),
+            repeatedAt: try row.decode("repeated_at"),
             events: events[id] ?? [],
             body: try row.decode("body")
         )
+    }
+}
+
+extension DeliveryView.Reason {
+    fileprivate static func read(_ row: PostgresRow) throws -> [DeliveryView.Reason] {
+        guard let json = try row.decode("reasons", as: PostgresJSON?.self) else { return [] }
+        return try (JSON.parse(Array(json.text.utf8)).array ?? []).map { told in
+            DeliveryView.Reason(pointer: told["pointer"]?.string ?? "", text: told["reason"]?.string ?? "")
+        }
     }
 }

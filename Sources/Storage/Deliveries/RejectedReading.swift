@@ -30,10 +30,15 @@ package struct RejectedContent: Sendable {
 }
 
 extension OrganizationTransaction {
-    /// The next rejected requests behind `after`, newest first.
-    package func rejectedRequests(after: RejectedRequestID?, most: Int) async throws -> [RejectedRequestView] {
+    /// The next rejected requests behind `after`, newest first; of one source where it is named.
+    package func rejectedRequests(
+        of source: SourceID? = nil,
+        after: RejectedRequestID?,
+        most: Int
+    ) async throws -> [RejectedRequestView] {
+        let named: SQL = source.map { " AND source_id = \($0)" } ?? ""
         let rows = try await query(
-            Self.rejectedColumns + " WHERE id < \(after ?? .highest) ORDER BY id DESC LIMIT \(most)"
+            Self.rejectedColumns + " WHERE id < \(after ?? .highest)" + named + " ORDER BY id DESC LIMIT \(most)"
         )
         return try rows.map { try RejectedRequestView(row: $0) }
     }

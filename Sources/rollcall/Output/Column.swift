@@ -29,7 +29,8 @@ extension JSON {
         case .string(let text): text
         case .array(let elements): elements.map(\.cell).joined(separator: ", ")
         case .object(let object):
-            Self.names.lazy.compactMap { object[$0]?.string }.first ?? object.personalName ?? text
+            Self.names.lazy.compactMap { object[$0]?.string }.first ?? object.personalName
+                ?? object.placedReason ?? text
         }
     }
 
@@ -41,5 +42,11 @@ extension JSON.Object {
     fileprivate var personalName: String? {
         let parts = [self["givenName"]?.string, self["familyName"]?.string].compactMap(\.self)
         return parts.isEmpty ? nil : parts.joined(separator: " ")
+    }
+
+    /// What is wrong, and where.
+    fileprivate var placedReason: String? {
+        guard let pointer = self["pointer"]?.string, let reason = self["reason"]?.string else { return nil }
+        return (pointer.isEmpty ? "the body" : pointer) + " " + reason
     }
 }
