@@ -7,7 +7,8 @@ struct SourceCommand: ParsableCommand {
         abstract: "HR systems that post webhooks.",
         subcommands: [
             List.self, Get.self, Create.self, Update.self, Pause.self, Resume.self, Disable.self, AcceptUnproved.self,
-            HoldUnproved.self, AddKey.self, RemoveKey.self, PendingKeys.self, ConfirmKey.self, DismissKey.self,
+            HoldUnproved.self, Keys.self, AddKey.self, UpdateKey.self, RemoveKey.self, PendingKeys.self, RevealKey.self,
+            ConfirmKey.self, DismissKey.self, Verify.self,
         ]
     )
 

@@ -41,4 +41,22 @@ import Transparency
             #expect(read.status == 403)
         }
     }
+
+    @Test func `a body may be as large as one that a hook takes, and no larger`() async throws {
+        try await TestAPI.with { api in
+            let source = try await api.fixture.source(in: api.organization)
+            let path = "/v1/sources/\(source.id)/verify"
+            let largest = String(repeating: " ", count: HookRequest.mostBodyBytes)
+            let judged = try await api.post(path, captured(body: largest), as: api.admin)
+            #expect(judged.status == 200 && judged.body["reason"] == "signature-wrong")
+            #expect(judged.body[pointer: "/signed/length"]?.int64 ?? 0 > Int64(HookRequest.mostBodyBytes))
+            let larger = try await api.post(path, captured(body: largest + " "), as: api.admin)
+            #expect(larger.status == 422 && larger.places == ["/body"])
+            let huge = try await api.post(path, captured(body: largest + largest), as: api.admin)
+            #expect(huge.status == 413)
+            // Nothing else takes so much.
+            let other = try await api.post("/v1/sources", captured(body: largest), as: api.admin)
+            #expect(other.status == 413)
+        }
+    }
 }

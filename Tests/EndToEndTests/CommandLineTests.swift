@@ -36,6 +36,7 @@ extension EndToEnd {
                 try await tables(development)
                 try await queries(person, grant, development)
                 try await ends(development)
+                try await captured(development)
                 try await operators(development)
             }
         }
@@ -133,6 +134,55 @@ extension EndToEnd {
             #expect(away.status == 7, "\(away.stderr)")
             #expect(try await Program.run(["nothing"]).status == 2)
             #expect(try await Program.run(["healthcheck", development.baseURL]).status == 0)
+        }
+
+        // MARK: Sources
+
+        /// What was signed with the key of a source is proved by it, here and at the server, and a changed byte is not.
+        private func captured(_ development: Development) async throws {
+            let sender = development.sender()
+            let id = sender.url.split(separator: "/").last.map(String.init) ?? ""
+            let folder = development.home + "/captured"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            let (key, headers, body) = (folder + "/key", folder + "/headers", folder + "/body")
+            try Data(sender.secret.utf8).write(to: URL(fileURLWithPath: key))
+            try Data(repeating: 0x20, count: 1 << 20).write(to: URL(fileURLWithPath: body))
+            let signed = try await Program.run(["sign", "--key-file", key, "--body", body])
+            #expect(signed.status == 0, "\(signed.stderr)")
+            try Data(signed.stdout.utf8).write(to: URL(fileURLWithPath: headers))
+            let files = ["--headers", headers, "--body", body]
+            let local = ["verify", "--profile", "standard-webhooks", "--key-file", key]
+            func judged(_ status: Int) async throws {
+                let there = try await verb(["source", "verify", id, "-o", "json"] + files, development)
+                let here = try await Program.run(local + ["-o", "json"] + files)
+                #expect(there.status == status && here.status == status, "\(there.stderr) \(here.stderr)")
+                let (one, other) = (try JSON.parse(text: there.stdout), try JSON.parse(text: here.stdout))
+                for member in ["verdict", "reason", "explanation", "signed", "scheme", "message_id"] {
+                    #expect(one[member] == other[member], "\(member)")
+                }
+                #expect(one["verdict"]?.string == (status == 0 ? "verified" : "refused"))
+            }
+            try await judged(0)
+            let table = try await verb(["source", "verify", id] + files, development)
+            #expect(table.status == 0 && table.stdout.contains("verified") && table.stdout.contains("key_"))
+            try (Data(repeating: 0x20, count: (1 << 20) - 1) + [0x21]).write(to: URL(fileURLWithPath: body))
+            try await judged(1)
+            let unknown = ["source", "verify", "src_00000000000000000000000000"]
+            #expect(try await verb(unknown + files, development).status == 3)
+
+            let keys = try JSON.parse(text: try await verb(["source", "keys", id, "-o", "json"], development).stdout)
+            let first = try #require(keys.array?.first)
+            #expect(first["used_last"]?.bool == true && first["last_used_at"]?.string != nil)
+            let change = ["source", "update-key", id, first["id"]?.string ?? "", "-o", "json"]
+            #expect(try await verb(change, development).status == 2)
+            let ended = try await verb(change + ["--not-after", "2036-01-01T00:00:00Z"], development)
+            #expect(
+                try JSON.parse(text: ended.stdout)["not_after"]?.string == "2036-01-01T00:00:00Z",
+                "\(ended.stderr)"
+            )
+            let endless = try await verb(change + ["--not-after", "never", "--label", "now"], development)
+            let shown = try JSON.parse(text: endless.stdout)
+            #expect(shown["not_after"] == .null && shown["label"] == "now", "\(endless.stderr)")
         }
 
         // MARK: Operators

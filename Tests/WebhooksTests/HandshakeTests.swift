@@ -126,10 +126,17 @@ import Transparency
             #expect(try await hooks.fixture.number("SELECT count(*) FROM pending_keys") == 0)
             for _ in 0..<3 { #expect(try await hooks.post(Self.token("one that waits"), json).status == 200) }
             #expect(try await hooks.fixture.number("SELECT count(*) FROM pending_keys") == 1)
-            for number in 2...PendingKeyCapture.mostPending {
-                #expect(try await hooks.post(Self.token("number \(number)"), json).status == 200)
+            // A network has one place, whichever of its addresses posts what.
+            for number in 2..<40 {
+                let again = try await hooks.post(Self.token("number \(number)"), json, from: "192.0.2.\(number)")
+                #expect(again.status == 503 && again.fields[.retryAfter] == "5")
             }
-            #expect(try await hooks.post(Self.token("one too many"), json).status == 503)
+            #expect(try await hooks.fixture.number("SELECT count(*) FROM pending_keys") == 1)
+            for number in 2...PendingKeyCapture.mostPending {
+                let from = "198.51.\(number).7"
+                #expect(try await hooks.post(Self.token("number \(number)"), json, from: from).status == 200)
+            }
+            #expect(try await hooks.post(Self.token("one too many"), json, from: "203.0.113.7").status == 503)
             #expect(
                 try await hooks.fixture.number("SELECT count(*) FROM pending_keys") == PendingKeyCapture.mostPending
             )

@@ -135,16 +135,13 @@ extension Operation {
 }
 
 extension Operation.Body {
-    /// Bytes of a body at most. Nothing that the API takes is near it.
-    static let mostBytes = 256 * 1024
-
     fileprivate func read(_ request: Request) async throws -> JSON {
         if isOptional, !request.headers.contains(.contentType) {
-            guard try await request.readBody(mostBytes: Self.mostBytes).readableBytes == 0 else {
+            guard try await request.readBody(mostBytes: mostBytes).readableBytes == 0 else {
                 throw EdgeError.unsupportedMediaType(accepted: contentTypes.joined(separator: " or "))
             }
             return [:]
         }
-        return try await request.readJSON(mostBytes: Self.mostBytes, contentTypes: contentTypes)
+        return try await request.readJSON(mostBytes: mostBytes, contentTypes: contentTypes)
     }
 }

@@ -89,7 +89,8 @@ extension Operation {
         )
     }
 
-    /// POST that does something to a thing that is there. Without `body` it takes none but an empty object.
+    /// POST that does something to a thing that is there. Without `body` it takes none but an empty object; `mostBytes` of
+    /// one.
     package static func act(
         _ id: String,
         _ path: String,
@@ -98,6 +99,7 @@ extension Operation {
         _ summary: String,
         target: PathTarget,
         body: Schema? = nil,
+        mostBytes: Int = Body.standardBytes,
         answers schema: Schema,
         _ run: @escaping @Sendable (APICall) async throws -> APIAnswer
     ) -> Operation {
@@ -109,7 +111,7 @@ extension Operation {
             action: action,
             summary: summary,
             target: target,
-            body: Body(body ?? .object(), isOptional: true),
+            body: Body(body ?? .object(), isOptional: true, mostBytes: mostBytes),
             answers: Answers(.ok, schema, "As it is afterwards."),
             run: .called { call in
                 if body == nil { _ = try call.decode(NoMembers.self) }

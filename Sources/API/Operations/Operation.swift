@@ -68,11 +68,22 @@ package struct Operation: Sendable {
         package var contentTypes = ["application/json"]
         /// An empty body then stands for an empty object.
         package var isOptional = false
+        /// Bytes at most.
+        package var mostBytes: Int
 
-        package init(_ schema: Schema, contentTypes: [String] = ["application/json"], isOptional: Bool = false) {
+        /// Nothing that the API takes is near it, but for requests that were captured elsewhere.
+        package static let standardBytes = 256 * 1024
+
+        package init(
+            _ schema: Schema,
+            contentTypes: [String] = ["application/json"],
+            isOptional: Bool = false,
+            mostBytes: Int = standardBytes
+        ) {
             self.schema = schema
             self.contentTypes = contentTypes
             self.isOptional = isOptional
+            self.mostBytes = mostBytes
         }
     }
 

@@ -24,6 +24,43 @@ extension Operation {
             let key = try new.checked(for: profile, at: "")
             return try await call.create(SourceKeyAddition(key, to: source.id, by: call.attribution), \.json)
         },
+        .read(
+            "getSourceKey",
+            "/v1/sources/{id}/keys/{key}",
+            .scope(.sourcesRead),
+            .sourceRead,
+            "One key of a source, never its secret",
+            target: .source,
+            answers: .sourceKey,
+            hasTag: true
+        ) { call in
+            let key = try await call.source().key(try call.id("key"))
+            return .read(key.json, version: key.version)
+        },
+        .change(
+            "changeSourceKey",
+            "/v1/sources/{id}/keys/{key}",
+            .scope(.sourcesWrite),
+            .sourceKeyUpdated,
+            "Change what a key is called and when it counts, as to let an old one run out while the new one signs already",
+            target: .source,
+            body: .sourceKeyChange,
+            answers: .sourceKey
+        ) { call in
+            let version = try call.expectedVersion()
+            let source = try await call.source()
+            let current = try source.key(try call.id("key"))
+            let wanted: SourceKeyTerms = try call.patched(current.terms)
+            let update = SourceKeyUpdate(
+                of: current.id,
+                from: source.id,
+                version: version,
+                to: try wanted.checked(),
+                by: call.attribution
+            )
+            let changed = try await call.perform(update)
+            return .changed(changed.json, version: changed.version)
+        },
         .remove(
             "removeSourceKey",
             "/v1/sources/{id}/keys/{key}",
@@ -49,6 +86,22 @@ extension Operation {
             let source = try await call.source()
             let pending = try await call.read { try await $0.pendingKeys(of: source.id) }
             return .read(["items": .array(pending.map { .object($0.json) }), "next_cursor": .null])
+        },
+        .act(
+            "revealPendingKey",
+            "/v1/sources/{id}/pending-keys/{key}/reveal",
+            .scope(.sourcesWrite),
+            .sourceKeyRevealed,
+            "Show a key that a handshake brought, once, to compare it with the sender's before it is confirmed",
+            target: .source,
+            answers: .revealedKey
+        ) { call in
+            let source = try call.id(as: SourceID.self)
+            let key = try call.id("key", as: SourceKeyID.self)
+            let revealed = try await call.perform(PendingKeyReveal(of: key, from: source, by: call.attribution))
+            var json = revealed.key.json
+            json["secret"] = .string(revealed.secret.reveal())
+            return .changed(json)
         },
         .act(
             "confirmPendingKey",
@@ -86,7 +139,48 @@ extension PendingKeyView {
     fileprivate var json: JSON.Object {
         [
             "id": .string(id.description), "received_at": .string(receivedAt.description),
-            "client_ip": clientAddress.map(JSON.string) ?? .null,
+            "client_ip": clientAddress.map(JSON.string) ?? .null, "fingerprint": .string(fingerprint),
+            "revealed_at": .orNull(revealedAt),
         ]
+    }
+}
+
+extension SourceView {
+    /// One of its keys; any other id is answered like an unknown one.
+    fileprivate func key(_ id: SourceKeyID) throws(EdgeError) -> SourceKeyView {
+        guard let key = keys.first(where: { $0.id == id }) else { throw .notFound }
+        return key
+    }
+}
+
+extension SourceKeyView {
+    fileprivate var terms: JSON.Object {
+        [
+            "label": label.map(JSON.string) ?? .null, "not_before": .orNull(notBefore), "not_after": .orNull(notAfter),
+        ]
+    }
+}
+
+/// What a PATCH may change.
+private struct SourceKeyTerms: Decodable {
+    var label: String?
+    var notBefore: Timestamp?
+    var notAfter: Timestamp?
+
+    enum CodingKeys: String, CodingKey {
+        case label
+        case notBefore = "not_before"
+        case notAfter = "not_after"
+    }
+
+    func checked() throws(EdgeError) -> SourceKeyUpdate.Terms {
+        if let notBefore, let notAfter, notAfter <= notBefore {
+            throw .invalid([.init("/not_after", "The key would end before it begins.")])
+        }
+        return SourceKeyUpdate.Terms(
+            label: try label.map { text throws(EdgeError) in try Texts.name(text, at: "/label") },
+            notBefore: notBefore,
+            notAfter: notAfter
+        )
     }
 }

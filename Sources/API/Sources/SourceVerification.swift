@@ -13,12 +13,13 @@ extension Operation {
             "Say whether a captured request is proved by a key of the source, and what was signed; nothing is kept of it",
             target: .source,
             body: .capturedRequest,
+            mostBytes: CapturedRequest.mostBytes,
             answers: .examination
         ) { call in
             let captured: CapturedRequest = try call.decode()
-            let request = try captured.request
             // In the caller's organization first: looking up a hook crosses organizations.
             let source = try await call.source()
+            let request = try captured.request(at: "\(call.door.publicURL)/hooks/\(source.id)")
             guard let profile = call.door.profiles[source.profile]?.expecting(source.tokenParties) else {
                 throw EdgeError.conflict(detail: "The source's profile \(source.profile) is not installed here.")
             }
@@ -54,6 +55,10 @@ private struct CapturedRequest: Decodable {
         var value: String
     }
 
+    /// The largest body that a hook takes, in base64, and 160 KiB for whatever else there is: ten times the header that a
+    /// connection takes.
+    static let mostBytes = (HookRequest.mostBodyBytes + 2) / 3 * 4 + 160 * 1024
+
     var method: String?
     var url: String?
     var headers: [Header]
@@ -65,18 +70,20 @@ private struct CapturedRequest: Decodable {
         case receivedAt = "received_at"
     }
 
-    var request: HookRequest {
-        get throws(EdgeError) {
-            guard let bytes = Base64.standard.decode(body) else {
-                throw .invalid([.init("/body", "base64 of the bytes as they came.")])
-            }
-            return HookRequest(
-                method: method ?? "POST",
-                url: url ?? "",
-                headers: headers.map { ($0.name, $0.value) },
-                body: bytes
-            )
+    /// `hook`: where it was sent, if it does not say so itself.
+    func request(at hook: String) throws(EdgeError) -> HookRequest {
+        guard let bytes = Base64.standard.decode(body) else {
+            throw .invalid([.init("/body", "base64 of the bytes as they came.")])
         }
+        guard bytes.count <= HookRequest.mostBodyBytes else {
+            throw .invalid([.init("/body", "More than the \(HookRequest.mostBodyBytes) bytes that a hook takes.")])
+        }
+        return HookRequest(
+            method: method ?? "POST",
+            url: url ?? hook,
+            headers: headers.map { ($0.name, $0.value) },
+            body: bytes
+        )
     }
 }
 
@@ -86,11 +93,11 @@ extension Schema {
     fileprivate static let capturedRequest = Schema.object(
         [
             ("headers", .array(of: header).described("In order, as they came.")),
-            ("body", .string.described("base64 of the bytes as they came.")),
+            ("body", .string.described("base64 of the bytes as they came, at most 1 MiB of them.")),
         ],
         optional: [
             ("method", .string.described("POST by default.")),
-            ("url", .string.described("Absolute, as it was sent; needed where the profile signs it.")),
+            ("url", .string.described("Absolute, as it was sent; the source's own by default.")),
             ("received_at", .time.described("Against which signed times are judged; now by default.")),
         ]
     ).named(

@@ -189,6 +189,7 @@ extension SourceView {
             "token_audiences": SourceMembers.json(tokenParties.audiences),
             "cautions": SourceMembers.json(door.profiles[profile].map(cautions) ?? []),
             "user": .string(user.description), "keys": .array(keys.map { .object($0.json) }),
+            "key_used_last": .orNull(keyUsedLast?.id),
             "created_at": .string(createdAt.description), "updated_at": .string(updatedAt.description),
         ]
     }

@@ -1,3 +1,4 @@
+import Crypto
 package import Domain
 import Postgres
 
@@ -37,6 +38,14 @@ package struct HiddenText: Sendable, CustomStringConvertible, CustomDebugStringC
 
     /// The text. For the one who verifies with it, never for a log or an answer.
     package func reveal() -> String { open() }
+
+    /// The first eight hex digits of its SHA-256: enough to tell two secrets apart.
+    package var fingerprint: String {
+        SHA256.hash(data: Array(reveal().utf8)).prefix(4).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
 
     package var description: String { "…" }
     package var debugDescription: String { "…" }

@@ -8,21 +8,39 @@ package struct PendingKeyView: Sendable {
     package let receivedAt: Timestamp
     /// As recorded.
     package let clientAddress: String?
+    /// Of its secret: whoever has the sender's can compare without a look at this one.
+    package let fingerprint: String
+    /// When an admin looked at it; they can once.
+    package let revealedAt: Timestamp?
 }
 
 extension OrganizationTransaction {
     /// The keys that wait for a decision, the oldest first.
     package func pendingKeys(of source: SourceID) async throws -> [PendingKeyView] {
         let rows = try await query(
-            "SELECT id, received_at, client_address FROM pending_keys WHERE source_id = \(source) ORDER BY received_at, id"
+            Self.pendingColumns + " WHERE source_id = \(source) ORDER BY received_at, id"
         )
-        return try rows.map { row in
-            PendingKeyView(
-                id: try row.decode("id"),
-                receivedAt: try row.decode("received_at"),
-                clientAddress: try row.decode("client_address")
-            )
-        }
+        return try rows.map { try pendingKey($0).view }
+    }
+
+    fileprivate static var pendingColumns: SQL {
+        "SELECT id, sealed, received_at, client_address, revealed_at FROM pending_keys"
+    }
+
+    /// Opens the key. Throws for one that the keyring cannot open.
+    fileprivate func pendingKey(_ row: PostgresRow) throws -> (view: PendingKeyView, secret: HiddenText) {
+        let id = try row.decode("id", as: SourceKeyID.self)
+        let place = SealedSourceKey.place(of: id, in: organization)
+        let opened = try store.keyring.open(try row.decode("sealed", as: [UInt8].self), for: place)
+        let secret = HiddenText(String(decoding: opened, as: UTF8.self))
+        let view = PendingKeyView(
+            id: id,
+            receivedAt: try row.decode("received_at"),
+            clientAddress: try row.decode("client_address"),
+            fingerprint: secret.fingerprint,
+            revealedAt: try row.decode("revealed_at")
+        )
+        return (view, secret)
     }
 }
 
@@ -33,7 +51,8 @@ package struct PendingKeyCapture: SingleChange {
     private let secret: HiddenText
     private let attribution: Attribution
 
-    /// Of one source at most; what comes beyond is not kept until an admin has decided on one.
+    /// Of one source at most, and of one client network one: a stranger who posts whatever comes to mind takes one place
+    /// and not the sender's. What comes beyond is not kept until an admin has decided on one.
     package static let mostPending = 5
 
     /// What became of the key.
@@ -57,9 +76,13 @@ package struct PendingKeyCapture: SingleChange {
         if known.contains(where: { $0.secret.reveal() == secret.reveal() }) { return (.known, []) }
         let store = transaction.store
         let digest = store.keyring.pendingKeyDigest(of: secret.reveal(), from: source)
-        let waiting = try await transaction.query("SELECT digest FROM pending_keys WHERE source_id = \(source)")
+        let waiting = try await transaction.query(
+            "SELECT digest, network FROM pending_keys WHERE source_id = \(source)"
+        )
         if try waiting.contains(where: { try $0.decode("digest", as: [UInt8].self) == digest }) { return (.known, []) }
-        guard waiting.count < Self.mostPending else { return (.noRoom, []) }
+        let network = ClientNetwork.of(attribution.origin.address)?.description ?? "unknown"
+        let isTaken = try waiting.contains { try $0.decode("network", as: String.self) == network }
+        guard waiting.count < Self.mostPending, !isTaken else { return (.noRoom, []) }
         let id = store.newID(SourceKeyID.self)
         let sealed = try store.keyring.seal(
             Array(secret.reveal().utf8),
@@ -68,9 +91,10 @@ package struct PendingKeyCapture: SingleChange {
         )
         _ = try await transaction.query(
             """
-            INSERT INTO pending_keys (organization_id, id, source_id, digest, sealed, received_at, client_address)
+            INSERT INTO pending_keys (organization_id, id, source_id, digest, sealed, received_at, client_address,
+                network)
             VALUES (\(transaction.organization), \(id), \(source), \(digest), \(sealed), \(attribution.receivedAt),
-                \(attribution.origin.address?.description))
+                \(attribution.origin.address?.description), \(network))
             """
         )
         let draft = AuditDraft(
@@ -103,14 +127,9 @@ package struct PendingKeyConfirmation: SingleChange {
 
     package func make(in transaction: OrganizationTransaction) async throws -> (Output, [Recorded]) {
         let keys = try await transaction.lockedKeys(of: source)
-        let rows = try await transaction.query(
-            "SELECT sealed FROM pending_keys WHERE source_id = \(source) AND id = \(key)"
-        )
-        guard let row = rows.first else { throw ChangeRefusal.notFound }
+        let (row, secret) = try await transaction.pendingKey(key, of: source)
         guard keys.count < SourceKeyAddition.mostKeys else { throw ChangeRefusal.tooManyKeys }
         let sealed = try row.decode("sealed", as: [UInt8].self)
-        let place = SealedSourceKey.place(of: key, in: transaction.organization)
-        let secret = String(decoding: try transaction.store.keyring.open(sealed, for: place), as: UTF8.self)
         _ = try await transaction.pipeline(
             [
                 """
@@ -126,6 +145,7 @@ package struct PendingKeyConfirmation: SingleChange {
             notBefore: nil,
             notAfter: nil,
             lastUsedAt: nil,
+            version: 1,
             createdAt: transaction.startedAt
         )
         let draft = AuditDraft(
@@ -135,7 +155,60 @@ package struct PendingKeyConfirmation: SingleChange {
             before: ["status": "pending"],
             after: ["source": .string(source.description), "status": "active"]
         )
-        return (Output(key: view, secret: HiddenText(secret)), [Recorded(draft, by: attribution)])
+        return (Output(key: view, secret: secret), [Recorded(draft, by: attribution)])
+    }
+}
+
+/// An admin's look at a key which a handshake brought, to compare it with what the sender shows before they decide. Once:
+/// whoever comes second learns that somebody has looked.
+package struct PendingKeyReveal: SingleChange {
+    /// The key with its secret, for this one time.
+    package struct Output: Sendable {
+        package let key: PendingKeyView
+        package let secret: HiddenText
+    }
+
+    private let key: SourceKeyID
+    private let source: SourceID
+    private let attribution: Attribution
+
+    package init(of key: SourceKeyID, from source: SourceID, by attribution: Attribution) {
+        self.key = key
+        self.source = source
+        self.attribution = attribution
+    }
+
+    package func make(in transaction: OrganizationTransaction) async throws -> (Output, [Recorded]) {
+        _ = try await transaction.lockedKeys(of: source)
+        let revealed = try await transaction.query(
+            """
+            UPDATE pending_keys SET revealed_at = \(transaction.startedAt)
+            WHERE source_id = \(source) AND id = \(key) AND revealed_at IS NULL
+            """
+        )
+        let (row, secret) = try await transaction.pendingKey(key, of: source)
+        guard revealed.affected == 1 else {
+            throw ChangeRefusal.conflict("This key was shown already; the audit log says to whom.")
+        }
+        let draft = AuditDraft(
+            .sourceKeyRevealed,
+            .sourceKey(key),
+            authority: .scope(.sourcesWrite),
+            after: ["source": .string(source.description), "status": "pending"]
+        )
+        let view = try transaction.pendingKey(row).view
+        return (Output(key: view, secret: secret), [Recorded(draft, by: attribution)])
+    }
+}
+
+extension OrganizationTransaction {
+    fileprivate func pendingKey(
+        _ key: SourceKeyID,
+        of source: SourceID
+    ) async throws -> (row: PostgresRow, secret: HiddenText) {
+        let rows = try await query(Self.pendingColumns + " WHERE source_id = \(source) AND id = \(key)")
+        guard let row = rows.first else { throw ChangeRefusal.notFound }
+        return (row, try pendingKey(row).secret)
     }
 }
 

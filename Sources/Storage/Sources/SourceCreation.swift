@@ -45,6 +45,7 @@ struct SealedSourceKey: Sendable {
             notBefore: key.notBefore,
             notAfter: key.notAfter,
             lastUsedAt: nil,
+            version: 1,
             createdAt: now
         )
     }

@@ -65,6 +65,91 @@ package struct SourceKeyRemoval: SingleChange {
     }
 }
 
+/// Changing what a key is called and when it counts. Refused when it is another version than the caller has seen.
+///
+/// What was refused because the key's time was over, or had not begun, is verified again.
+package struct SourceKeyUpdate: SingleChange {
+    package typealias Output = SourceKeyView
+
+    /// What may change.
+    package struct Terms: Sendable {
+        package let label: String?
+        package let notBefore: Timestamp?
+        package let notAfter: Timestamp?
+
+        package init(label: String?, notBefore: Timestamp?, notAfter: Timestamp?) {
+            self.label = label
+            self.notBefore = notBefore
+            self.notAfter = notAfter
+        }
+
+        var json: JSON.Object {
+            [
+                "label": label.map(JSON.string) ?? .null, "not_before": .orNull(notBefore),
+                "not_after": .orNull(notAfter),
+            ]
+        }
+    }
+
+    private let key: SourceKeyID
+    private let source: SourceID
+    private let expectedVersion: Int64
+    private let terms: Terms
+    private let attribution: Attribution
+
+    /// The window of `terms` is not empty. Refused where the key was changed since `version` was read.
+    package init(
+        of key: SourceKeyID,
+        from source: SourceID,
+        version: Int64,
+        to terms: Terms,
+        by attribution: Attribution
+    ) {
+        self.key = key
+        self.source = source
+        expectedVersion = version
+        self.terms = terms
+        self.attribution = attribution
+    }
+
+    package func make(in transaction: OrganizationTransaction) async throws -> (SourceKeyView, [Recorded]) {
+        _ = try await transaction.lockedKeys(of: source)
+        guard let before = try await found(in: transaction) else { throw ChangeRefusal.notFound }
+        guard before.version == expectedVersion else { throw ChangeRefusal.stale }
+        let former = Terms(label: before.label, notBefore: before.notBefore, notAfter: before.notAfter)
+        guard former.json != terms.json else {
+            let draft = AuditDraft(
+                .sourceKeyUpdated,
+                .sourceKey(key),
+                reason: "unchanged",
+                authority: .scope(.sourcesWrite)
+            )
+            return (before, [Recorded(draft, by: attribution)])
+        }
+        let update: SQL = """
+            UPDATE source_keys SET label = \(terms.label as String?), not_before = \(terms.notBefore as Timestamp?),
+                not_after = \(terms.notAfter as Timestamp?), version = version + 1
+            WHERE id = \(key)
+            """
+        _ = try await transaction.pipeline([update] + SourceKeyChange.following(on: source))
+        guard let after = try await found(in: transaction) else { throw ChangeRefusal.notFound }
+        var told = terms.json.differing(from: former.json)
+        told["source"] = .string(source.description)
+        let draft = AuditDraft(
+            .sourceKeyUpdated,
+            .sourceKey(key),
+            authority: .scope(.sourcesWrite),
+            before: former.json.differing(from: terms.json),
+            after: told
+        )
+        return (after, [Recorded(draft, by: attribution)])
+    }
+
+    private func found(in transaction: OrganizationTransaction) async throws -> SourceKeyView? {
+        try await transaction.source(source)?.keys.first { $0.id == key }
+    }
+}
+
 extension ChangeRefusal {
     static let tooManyKeys = ChangeRefusal.conflict(
         "A source has at most \(SourceKeyAddition.mostKeys) keys; remove one that is over."

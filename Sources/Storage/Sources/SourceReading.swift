@@ -47,7 +47,15 @@ package struct SourceKeyView: Sendable {
     package let notAfter: Timestamp?
     /// When a delivery was last verified with it, to the minute.
     package let lastUsedAt: Timestamp?
+    package let version: Int64
     package let createdAt: Timestamp
+}
+
+extension SourceView {
+    /// The key with which a delivery was verified last; nil where none was.
+    package var keyUsedLast: SourceKeyView? {
+        keys.filter { $0.lastUsedAt != nil }.max { ($0.lastUsedAt ?? $0.createdAt) < ($1.lastUsedAt ?? $1.createdAt) }
+    }
 }
 
 extension OrganizationTransaction {
@@ -59,7 +67,9 @@ extension OrganizationTransaction {
                 ORDER BY id LIMIT \(most)
                 """,
             """
-            SELECT k.source_id, k.id, k.label, k.not_before, k.not_after, k.last_used_at, k.created_at FROM source_keys k
+            SELECT k.source_id, k.id, k.label, k.not_before, k.not_after, k.last_used_at, k.version,
+                k.created_at
+            FROM source_keys k
             WHERE k.source_id IN (
                 SELECT s.id FROM sources s WHERE s.id > \(after ?? .lowest) ORDER BY s.id LIMIT \(most))
             ORDER BY k.created_at, k.id
@@ -73,7 +83,7 @@ extension OrganizationTransaction {
         let results = try await pipeline([
             Self.sourceColumns + " WHERE id = \(id)",
             """
-            SELECT source_id, id, label, not_before, not_after, last_used_at, created_at FROM source_keys
+            SELECT source_id, id, label, not_before, not_after, last_used_at, version, created_at FROM source_keys
             WHERE source_id = \(id) ORDER BY created_at, id
             """,
         ])
@@ -149,6 +159,7 @@ extension SourceKeyView {
             notBefore: try row.decode("not_before"),
             notAfter: try row.decode("not_after"),
             lastUsedAt: try row.decode("last_used_at"),
+            version: try row.decode("version"),
             createdAt: try row.decode("created_at")
         )
     }
