@@ -54,7 +54,7 @@ CALL protect('audit_subject_keys', 'SELECT, INSERT, DELETE');
 -- Refusals of unauthenticated callers of this minute, until one summary entry tells them.
 CREATE TABLE refusal_tallies (
     organization_id uuid NOT NULL,
-    target_kind     text NOT NULL,          -- source: its deliveries; grant: its client secret
+    target_kind     text NOT NULL,          -- source: its deliveries; grant: its client secret; organization: its sign-ins
     target_id       uuid NOT NULL,
     reason          text NOT NULL,
     minute          timestamptz NOT NULL,

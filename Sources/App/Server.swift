@@ -111,7 +111,8 @@ package struct Server: Sendable {
             issues: issues,
             observations: observations,
             tallies: tallies,
-            issuer: settings.publicURL
+            issuer: settings.publicURL,
+            hashing: try PasswordHashing(randomness: randomness)
         ).mount(on: router)
         APIDoor(
             store: store,

@@ -1,6 +1,6 @@
 // OAuth: the door of integrations and resource servers. It owns `/oauth/token` (client credentials), `/oauth/introspect`
-// (RFC 7662), `/oauth/revoke` (RFC 7009), the authorization server's metadata (RFC 8414), and the one-time claim link by
-// which a custodian gets a client secret.
+// (RFC 7662), `/oauth/revoke` (RFC 7009), the authorization server's metadata (RFC 8414), the one-time claim link by
+// which a custodian gets a client secret, and the pages on which members sign in and look after their account.
 //
 // The phases of every token request are the door's: read the form once, authenticate the client, check its terms, check
 // scopes, issue. A grant type only fills in what it issues (`TokenEndpoint`), so that it cannot forget a step.
@@ -22,24 +22,32 @@ package struct OAuthDoor: Sendable {
     let tallies: RefusalTallies
     /// Byte-identical wherever it appears: `issuer`, and the base of every endpoint. No trailing slash.
     let issuer: String
+    let hashing: PasswordHashing
+    let sessions: Sessions
+    let pages: Pages
 
     /// How long an access token of client credentials lives; never past its grant.
     package static let accessTokenLifetime = Duration.seconds(600)
     /// Bytes of a form at most.
     static let mostFormBytes = 16 * 1024
 
+    /// Throws when a page of its own cannot be read, which stops start-up.
     package init(
         store: Store,
         issues: GroupCommit<TokenIssue>,
         observations: GroupCommit<Observation>,
         tallies: RefusalTallies,
-        issuer: String
-    ) {
+        issuer: String,
+        hashing: PasswordHashing
+    ) throws {
         self.store = store
         self.issues = issues
         self.observations = observations
         self.tallies = tallies
         self.issuer = issuer
+        self.hashing = hashing
+        sessions = Sessions(store: store, publicURL: issuer)
+        pages = try Pages()
     }
 
     /// Routes every endpoint of this door. Throws when a page of its own cannot be read, which stops start-up.
@@ -52,6 +60,10 @@ package struct OAuthDoor: Sendable {
             metadata.response(fields: [.cacheControl: "public, max-age=300"])
         }
         try ClaimPages(store: store).mount(on: router)
+        pages.mount(on: router)
+        SignInPages(door: self).mount(on: router)
+        PasswordPages(door: self).mount(on: router)
+        ProfilePages(door: self).mount(on: router)
     }
 
     /// What a token is good for that is used at this server itself: its API is the one resource of its own.

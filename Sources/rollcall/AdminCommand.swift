@@ -14,7 +14,7 @@ struct AdminCommand: ParsableCommand {
             Works on ROLLCALL_DATABASE_DIRECT_URL, as the owner, with the keyring; no server is needed. What it does \
             is in the audit log.
             """,
-        subcommands: [Organization.self, Bootstrap.self]
+        subcommands: [Organization.self, Bootstrap.self, PasswordLink.self]
     )
 
     struct Organization: ParsableCommand {
@@ -104,6 +104,48 @@ struct AdminCommand: ParsableCommand {
                         "expires_at": .string(admitted.expiresAt.description),
                     ],
                     columns: [Column("USER", "user"), Column("TOKEN", "token"), Column("EXPIRES AT", "expires_at")]
+                )
+            }
+        }
+    }
+}
+
+extension AdminCommand {
+    struct PasswordLink: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "password-link",
+            abstract: "Make the link by which a member sets a password, also one who has one.",
+            discussion: """
+                Where there is a password, every sign-in of the account ends and no secret can be \
+                claimed by it for a day.
+
+                EXAMPLES
+                  rollcall admin password-link --organization acme --username ops@acme.example
+                """
+        )
+
+        @Option(help: "Slug of the organization.") var organization: String
+        @Option(help: "Name of the account.") var username: String
+        @OptionGroup var options: SettingsOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            guard let slug = Slug(organization) else { throw CommandFailure(.usage, "--organization is no slug") }
+            let publicURL = try Settings.required(.publicURL, in: try await options.reader())
+            try await options.withOwnersStore { store in
+                guard let id = try await store.organization(slug: slug),
+                    let account = try await store.read(as: id, { try await $0.account(named: username) })
+                else { throw CommandFailure(.notFound, "there is no active member of that name in \(slug)") }
+                let attribution = Attribution(actor: .system("operator"), receivedAt: store.clock.now())
+                let creation = PasswordLinkCreation(for: account.user, by: .systemOperator, attribution, in: store)
+                let link = try await store.perform(creation, in: id)
+                try output.writer.write(
+                    [
+                        "username": .string(link.username),
+                        "url": .string(publicURL + "/password/" + link.secret.reveal()),
+                        "expires_at": .string(link.expiresAt.description),
+                    ],
+                    columns: UserCommand.PasswordLink.columns
                 )
             }
         }

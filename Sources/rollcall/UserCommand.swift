@@ -5,7 +5,7 @@ struct UserCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user",
         abstract: "Members, and the users of integrations.",
-        subcommands: [List.self, Get.self, Create.self, Deactivate.self]
+        subcommands: [List.self, Get.self, Create.self, Deactivate.self, PasswordLink.self]
     )
 
     static let columns = [
@@ -89,6 +89,28 @@ struct UserCommand: ParsableCommand {
                 _ = try await client.post("/v1/users/\(URLText.escaped(id))/deactivate")
                 Output.note("\(id) is deactivated")
             }
+        }
+    }
+
+    struct PasswordLink: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "password-link",
+            abstract: "Make the link by which a member sets a password, once.",
+            discussion: """
+                The link is shown here only, is good for 24 hours, and ends the one made before.
+
+                EXAMPLES
+                  rollcall user password-link usr_01…
+                """
+        )
+        static let columns = [Column("USERNAME", "username"), Column("URL", "url"), Column("EXPIRES", "expires_at")]
+        @Argument(help: "Id of the member.") var id: String
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            let path = "/v1/users/\(URLText.escaped(id))/password-links"
+            let answer = try await client.connection.client().post(path)
+            try client.output.writer.write(answer.body, columns: Self.columns)
         }
     }
 }

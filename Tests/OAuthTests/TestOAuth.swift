@@ -40,7 +40,8 @@ struct TestOAuth: Sendable {
                 issues: issues,
                 observations: observations,
                 tallies: RefusalTallies(fixture.store, logger: logger),
-                issuer: issuer
+                issuer: issuer,
+                hashing: try PasswordHashing(cost: .cheap, randomness: fixture.randomness)
             ).mount(on: router)
             router.closeMethods()
             let proxies = ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1"))

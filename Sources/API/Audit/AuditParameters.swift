@@ -72,7 +72,7 @@ extension Schema {
     private static let mention = Schema.object([("kind", .string), ("id", .string)], isOpen: true)
     private static let leafMembers: [(String, Schema)] = [
         ("v", .integer(from: 1)), ("id", .id("ent")), ("organization", .id("org")), ("actor", mention),
-        ("credential", Schema.object([("id", .id("tok")), ("digest_prefix", .string)]).orNull),
+        ("credential", Schema.object([("id", .string), ("digest_prefix", .string)]).orNull),
         ("on_behalf_of", .array(of: mention)), ("authority", Schema.object([("kind", .string)], isOpen: true).orNull),
         ("action", .word(of: ActionCode.allCases.map(\.rawValue))), ("target", mention),
         ("person", .id("per").orNull), ("outcome", .word(of: ["done", "refused"])), ("reason", .string.orNull),

@@ -68,6 +68,34 @@ extension Operation {
             )
             return .changed(try await call.perform(deactivation).json)
         },
+        .create(
+            "createPasswordLink",
+            "/v1/users/{id}/password-links",
+            .scope(.usersWrite),
+            .passwordLinkCreated,
+            "Make the link by which a member sets a password, once, within a day; the former link ends",
+            target: .user,
+            body: .object(),
+            isBodyOptional: true,
+            answers: .passwordLink,
+            hasLocation: false
+        ) { call in
+            // Replacing a password takes a second admin: the approval goes in here.
+            let creation = PasswordLinkCreation(
+                for: try call.id(),
+                by: .admin(call.caller.user, approvedBy: nil),
+                call.attribution,
+                in: call.store
+            )
+            let url = call.door.publicURL
+            return try await call.create(creation, showsSecret: true) { link in
+                [
+                    "username": .string(link.username),
+                    "url": .string(url + "/password/" + link.secret.reveal()),
+                    "expires_at": .string(link.expiresAt.description),
+                ]
+            }
+        },
     ]
 }
 
@@ -145,6 +173,15 @@ extension Schema {
             "custodian": "usr_01k9qyc5qje1qsv9svhrqgc8da",
         ]
     )
+
+    fileprivate static let passwordLink = Schema.object([("username", .string), ("url", .uri), ("expires_at", .time)])
+        .named(
+            "PasswordLink",
+            example: [
+                "username": "ada@acme.example", "url": "https://rollcall.acme.example/password/rcl_…",
+                "expires_at": "2026-11-22T09:00:00Z",
+            ]
+        )
 
     fileprivate static let deactivation = Schema.object(
         optional: [("confirmation", .string.orNull.described("`confirmation` of the 409, where one came."))]

@@ -73,12 +73,14 @@ struct DevelopmentSeeding: Service {
         if let known { id = known } else { id = try await store.createOrganization(slug: slug, name: name) }
         let admin = try await admit(.securityAdmin, "admin", slug, id, in: store)
         let auditor = try await admit(.auditor, "auditor", slug, id, in: store)
-        let client = SeedClient(baseURL: baseURL, token: admin)
+        let client = SeedClient(baseURL: baseURL, token: admin.token)
         return [
             "slug": .string(text),
             "id": .string(id.description),
-            "admin_token": .string(admin),
-            "auditor_token": .string(auditor),
+            "admin_token": .string(admin.token),
+            "admin_username": .string(admin.username),
+            "admin_password": .string(try await password(for: admin.user, in: id, store)),
+            "auditor_token": .string(auditor.token),
             "sources": [try await source(client, in: store)],
             "integrations": .array(try await integrations(client)),
         ]
@@ -91,10 +93,11 @@ struct DevelopmentSeeding: Service {
         _ slug: Slug,
         _ organization: OrganizationID,
         in store: Store
-    ) async throws -> String {
+    ) async throws -> (user: UserID, username: String, token: String) {
         for attempt in 1...9 {
+            let username = "\(name)\(attempt == 1 ? "" : String(attempt))@\(slug).example"
             let bootstrap = AdminBootstrap(
-                username: "\(name)\(attempt == 1 ? "" : String(attempt))@\(slug).example",
+                username: username,
                 role: role,
                 lifetime: Self.tokenLifetime,
                 force: true,
@@ -102,12 +105,27 @@ struct DevelopmentSeeding: Service {
                 in: store
             )
             do {
-                return try await store.perform(bootstrap, in: organization).secret.reveal()
+                let admitted = try await store.perform(bootstrap, in: organization)
+                return (admitted.user, username, admitted.secret.reveal())
             } catch OrganizationRefusal.usernameTaken {
                 continue
             }
         }
         throw OrganizationRefusal.usernameTaken
+    }
+
+    /// What the account signs in with in a browser: set by a link, as a member sets it.
+    private func password(for user: UserID, in organization: OrganizationID, _ store: Store) async throws -> String {
+        let text = Base64.url.encode(store.randomness.bytes(18))
+        guard let password = Password(typed: text) else { throw DevelopmentError.homeUnusable(home.path) }
+        let attribution = Attribution(actor: .system("operator"), receivedAt: store.clock.now())
+        let creation = PasswordLinkCreation(for: user, by: .systemOperator, attribution, in: store)
+        let link = try await store.perform(creation, in: organization)
+        let hash = try PasswordHash(of: password, using: store.randomness)
+        guard try await store.setPassword(hash, by: link.secret, from: .init()) else {
+            throw DevelopmentError.seedRefused("The link that was just made", status: 404)
+        }
+        return text
     }
 
     private func source(_ client: SeedClient, in store: Store) async throws -> JSON {

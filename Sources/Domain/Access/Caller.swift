@@ -198,6 +198,10 @@ package enum AccessRefusal: String, Error, Sendable, CaseIterable {
     case scopeMissing = "scope_missing"
     case notFound = "not_found"
     case wrongSecret = "wrong_secret"
+    case wrongPassword = "wrong_password"
+    case wrongCode = "wrong_code"
+    /// Too many attempts at a password or a code.
+    case throttled = "throttled"
     case invalid = "invalid"
     case conflict = "conflict"
 }

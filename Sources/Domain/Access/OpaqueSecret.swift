@@ -13,12 +13,18 @@ package struct OpaqueSecret: Sendable {
         case workspace = "w"
         case client = "s"
         case claim = "c"
+        /// Of a browser that is signed in, in its cookie.
+        case session = "i"
+        /// Of a link by which a member sets a password.
+        case passwordLink = "l"
+        /// An authorization code (RFC 6749 4.1).
+        case code = "o"
 
         /// Whether a caller may present it as its token (RFC 6750).
         package var isBearer: Bool {
             switch self {
             case .access, .personal, .workspace: true
-            case .refresh, .client, .claim: false
+            case .refresh, .client, .claim, .session, .passwordLink, .code: false
             }
         }
     }

@@ -55,6 +55,15 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case tokenRevoked = "token.revoked"
     case tokenIntrospected = "token.introspected"
 
+    /// A member signed in, or was refused; `reason` says why.
+    case sessionStarted = "session.started"
+    case sessionEnded = "session.ended"
+    case passwordLinkCreated = "password_link.created"
+    case passwordLinkEnded = "password_link.ended"
+    case passwordSet = "account.password_set"
+    case secondFactorAdded = "account.second_factor_added"
+    case secondFactorRemoved = "account.second_factor_removed"
+
     case sourceCreated = "source.created"
     case sourceUpdated = "source.updated"
     case sourceKeyAdded = "source.key_added"

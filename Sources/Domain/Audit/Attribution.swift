@@ -4,7 +4,7 @@ import Transparency
 /// change is made.
 package struct Attribution: Sendable {
     package var actor: Actor
-    package var credential: Caller.Credential?
+    package var credential: Credential?
     /// From the actor outward. For an integration user made for a person: that person.
     package var onBehalfOf: [PersonID]
     package var delivery: DeliveryID?
@@ -12,6 +12,26 @@ package struct Attribution: Sendable {
     package var origin: Origin
     /// When it reached us.
     package var receivedAt: Timestamp
+
+    /// What was presented, without the secret: a token, or the session of a browser.
+    package struct Credential: Sendable, Hashable {
+        /// `tok_…` or `ses_…`.
+        package let id: String
+        /// First 8 hexadecimal digits of the stored digest: enough to name it in a leaf, useless to forge it.
+        package let digestPrefix: String
+
+        /// A token that was presented, or is made.
+        package init(token: TokenID, digestPrefix: String) {
+            id = token.description
+            self.digestPrefix = digestPrefix
+        }
+
+        /// A session of a browser.
+        package init(session: SessionID, digestPrefix: String) {
+            id = session.description
+            self.digestPrefix = digestPrefix
+        }
+    }
 
     /// Who acts.
     package enum Actor: Sendable, Hashable {
@@ -63,7 +83,7 @@ package struct Attribution: Sendable {
 
     package init(
         actor: Actor,
-        credential: Caller.Credential? = nil,
+        credential: Credential? = nil,
         onBehalfOf: [PersonID] = [],
         delivery: DeliveryID? = nil,
         event: EventID? = nil,
@@ -83,8 +103,20 @@ package struct Attribution: Sendable {
     package init(caller: Caller, origin: Origin, receivedAt: Timestamp) {
         self.init(
             actor: caller.kind == .integration ? .integrationUser(caller.user) : .member(caller.user),
-            credential: caller.credential,
+            credential: Credential(token: caller.credential.token, digestPrefix: caller.credential.digestPrefix),
             onBehalfOf: caller.kind == .integration ? [caller.person].compactMap(\.self) : [],
+            origin: origin,
+            receivedAt: receivedAt
+        )
+    }
+}
+
+extension Attribution {
+    /// What a signed-in member does on a page.
+    package init(session: SessionCaller, origin: Origin, receivedAt: Timestamp) {
+        self.init(
+            actor: .member(session.user),
+            credential: Credential(session: session.session, digestPrefix: session.digestPrefix),
             origin: origin,
             receivedAt: receivedAt
         )
@@ -99,6 +131,8 @@ package enum Authority: Sendable, Hashable {
     case scope(Scope)
     /// A one-time claim link.
     case claimLink(ClaimLinkID)
+    /// A one-time link for setting a password.
+    case passwordLink(PasswordLinkID)
     /// What a source said about a person that it brought.
     case source(SourceID)
     /// An operator with access to the machine and the owner's role.
@@ -110,6 +144,7 @@ package enum Authority: Sendable, Hashable {
             ["kind": "rule", "id": .string(id.description), "version": .number(JSON.Number(version))]
         case .scope(let scope): ["kind": "scope", "id": .string(scope.description)]
         case .claimLink(let id): ["kind": "claim_link", "id": .string(id.description)]
+        case .passwordLink(let id): ["kind": "password_link", "id": .string(id.description)]
         case .source(let id): ["kind": "source", "id": .string(id.description)]
         case .operatorAccess: ["kind": "operator"]
         }
@@ -138,6 +173,8 @@ package struct AuditTarget: Sendable, Hashable {
     package static func workspace(_ id: WorkspaceID) -> AuditTarget { AuditTarget("workspace", id) }
     package static func grant(_ id: GrantID) -> AuditTarget { AuditTarget("grant", id) }
     package static func claimLink(_ id: ClaimLinkID) -> AuditTarget { AuditTarget("claim_link", id) }
+    package static func session(_ id: SessionID) -> AuditTarget { AuditTarget("session", id) }
+    package static func passwordLink(_ id: PasswordLinkID) -> AuditTarget { AuditTarget("password_link", id) }
     package static func token(_ id: TokenID) -> AuditTarget { AuditTarget("token", id) }
     package static func source(_ id: SourceID) -> AuditTarget { AuditTarget("source", id) }
     package static func sourceKey(_ id: SourceKeyID) -> AuditTarget { AuditTarget("source_key", id) }

@@ -105,7 +105,7 @@ extension AuditDraft {
             "organization": .string(organization.description),
             "actor": attribution.actor.json,
             "credential": attribution.credential.map {
-                ["id": .string($0.token.description), "digest_prefix": .string($0.digestPrefix)]
+                ["id": .string($0.id), "digest_prefix": .string($0.digestPrefix)]
             } ?? .null,
             "on_behalf_of": .array(
                 attribution.onBehalfOf.map { ["kind": "person", "id": .string($0.description)] }

@@ -16,6 +16,8 @@ package enum ClaimLinkKind: IDKind { package static let prefix = "clm" }
 package enum TokenIDKind: IDKind { package static let prefix = "tok" }
 package enum AuthorizationKind: IDKind { package static let prefix = "aut" }
 package enum AuditEntryKind: IDKind { package static let prefix = "ent" }
+package enum SessionKind: IDKind { package static let prefix = "ses" }
+package enum PasswordLinkKind: IDKind { package static let prefix = "pwl" }
 package enum RequestKind: IDKind { package static let prefix = "req" }
 
 package typealias OrganizationID = ID<OrganizationKind>
@@ -33,6 +35,8 @@ package typealias ClaimLinkID = ID<ClaimLinkKind>
 package typealias TokenID = ID<TokenIDKind>
 package typealias AuthorizationID = ID<AuthorizationKind>
 package typealias AuditEntryID = ID<AuditEntryKind>
+package typealias SessionID = ID<SessionKind>
+package typealias PasswordLinkID = ID<PasswordLinkKind>
 package typealias RequestID = ID<RequestKind>
 
 /// The short name by which people address a thing inside its organization: lower-case letters, digits and inner

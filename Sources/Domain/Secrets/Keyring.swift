@@ -12,6 +12,8 @@ package struct Keyring: Sendable {
         case tokenDigest = "rollcall.token-digest.v1"
         case headerDigest = "rollcall.header-digest.v1"
         case cursor = "rollcall.cursor.v1"
+        case form = "rollcall.form.v1"
+        case attempt = "rollcall.attempt.v1"
     }
 
     private struct Key: Sendable {
@@ -109,6 +111,25 @@ package struct Keyring: Sendable {
     package func pendingKeyDigest(of secret: String, from source: SourceID) -> [UInt8] {
         let text = Data("\(source)|\(secret)".utf8)
         return Array(HMAC<SHA256>.authenticationCode(for: text, using: keys[0](.headerDigest)))
+    }
+
+    /// What every form on a page of a session carries: only who has the session's page knows it.
+    package func formToken(of session: OpaqueSecret) -> String {
+        let code = HMAC<SHA256>.authenticationCode(for: Data(session.reveal().utf8), using: keys[0](.form))
+        return Data(code).base64EncodedString()
+    }
+
+    /// Whether `token` is ``formToken(of:)`` of that session, under any key. Compared in constant time.
+    package func matches(_ session: OpaqueSecret, formToken token: String) -> Bool {
+        guard let code = Data(base64Encoded: token) else { return false }
+        let text = Data(session.reveal().utf8)
+        return keys.contains { HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: text, using: $0(.form)) }
+    }
+
+    /// Under which key attempts at a thing are counted, so that the counts tell nobody who was tried.
+    package func attemptKey(_ parts: [String]) -> [UInt8] {
+        let text = Data(parts.map { "\($0.utf8.count):\($0)" }.joined().utf8)
+        return Array(HMAC<SHA256>.authenticationCode(for: text, using: keys[0](.attempt)).prefix(16))
     }
 
     /// The key that list cursors are authenticated with.

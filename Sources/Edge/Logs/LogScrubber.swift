@@ -39,7 +39,7 @@ package enum LogScrubber {
     }
 
     private static let prefixes = [
-        "rca_", "rcr_", "rcp_", "rcw_", "rcs_", "rcc_", "whsec_", "whsk_",
+        "rca_", "rcr_", "rcp_", "rcw_", "rcs_", "rcc_", "rci_", "rcl_", "rco_", "whsec_", "whsk_",
     ].map { Array($0.utf8) }
 
     private static func prefixed(at index: Int, in bytes: [UInt8]) -> Found? {

@@ -7,6 +7,7 @@ extension HTTPField.Name {
     package static let requestID = named("x-request-id")
     package static let traceparent = named("traceparent")
     package static let idempotencyKey = named("idempotency-key")
+    package static let secFetchSite = named("sec-fetch-site")
     package static let referrerPolicy = named("referrer-policy")
 
     private static func named(_ name: String) -> HTTPField.Name {

@@ -23,11 +23,14 @@ package final class RefusalTallies: Service, Sendable {
         case source(SourceID)
         /// A client's secret.
         case grant(GrantID)
+        /// Sign-ins of an organization.
+        case organization(OrganizationID)
 
         var kind: String {
             switch self {
             case .source: "source"
             case .grant: "grant"
+            case .organization: "organization"
             }
         }
 
@@ -35,6 +38,7 @@ package final class RefusalTallies: Service, Sendable {
             switch self {
             case .source(let id): IDBits(high: id.high, low: id.low)
             case .grant(let id): IDBits(high: id.high, low: id.low)
+            case .organization(let id): IDBits(high: id.high, low: id.low)
             }
         }
     }
@@ -135,10 +139,15 @@ package struct RefusalSummary: ClaimedWork {
         )
         return try rows.map { row in
             let minute = try row.decode("minute", as: Timestamp.self)
-            let isGrant = try row.decode("target_kind", as: String.self) == "grant"
+            let (action, target): (ActionCode, AuditTarget) =
+                switch try row.decode("target_kind", as: String.self) {
+                case "grant": (.tokenIssued, .grant(try row.decode("target_id")))
+                case "organization": (.sessionStarted, .organization(try row.decode("target_id")))
+                default: (.deliveryRefused, .source(try row.decode("target_id")))
+                }
             let draft = AuditDraft(
-                isGrant ? .tokenIssued : .deliveryRefused,
-                isGrant ? .grant(try row.decode("target_id")) : .source(try row.decode("target_id")),
+                action,
+                target,
                 outcome: .refused,
                 reason: try row.decode("reason"),
                 after: ["count": .integer(try row.decode("count", as: Int64.self)), "seconds": 60],

@@ -1,0 +1,226 @@
+import Domain
+import Edge
+import HTTPTypes
+import Hummingbird
+import Storage
+
+/// `/profile`: what a signed-in member sees and changes of their own account.
+struct ProfilePages: Sendable {
+    let door: OAuthDoor
+
+    func mount(on router: Router<EdgeContext>) {
+        door.memberPage("/profile", on: router) { _, _, member in try await profile(of: member) }
+        door.memberForm("/profile/sessions/{id}/end", on: router) { _, context, member in
+            if let id = context.parameters.get("id").flatMap({ SessionID($0) }) {
+                let end = SessionEnd(of: id, by: member.caller, member.attribution(context))
+                try await door.store.perform(end, in: member.caller.organization)
+            }
+            return Pages.redirect(to: "/profile")
+        }
+        door.memberForm("/profile/password", on: router, changePassword)
+        door.memberPage("/profile/second-factor", on: router) { _, _, member in try await enrolment(of: member) }
+        door.memberForm("/profile/second-factor", on: router, enrol)
+        door.memberForm("/profile/second-factor/remove", on: router, removeSecondFactor)
+    }
+
+    private func profile(
+        of member: Sessions.SignedIn,
+        problem: String? = nil,
+        notice: String? = nil,
+        status: HTTPResponse.Status = .ok
+    ) async throws -> Response {
+        let caller = member.caller
+        let page = try await door.store.read(as: caller.organization) { transaction in
+            guard let account = try await transaction.account(of: caller.user) else { throw EdgeError.notFound }
+            return ProfilePage(
+                member,
+                account,
+                sessions: try await transaction.sessions(of: caller.user),
+                problem: problem,
+                notice: notice
+            )
+        }
+        return try door.pages.page("profile", page, status: status)
+    }
+
+    // MARK: Password
+
+    private func changePassword(
+        _ form: PageForm,
+        _ context: EdgeContext,
+        _ member: Sessions.SignedIn
+    ) async throws -> Response {
+        let caller = member.caller
+        guard try await admits(caller, context) else {
+            return try await profile(of: member, problem: Self.tooMany, status: .tooManyRequests)
+        }
+        let account = try await door.store.read(as: caller.organization) { try await $0.account(of: caller.user) }
+        guard let current = Password(typed: form["current"]), let account,
+            try await door.hashing.matches(current, account.password)
+        else {
+            let draft = AuditDraft(
+                .passwordSet,
+                .user(caller.user),
+                outcome: .refused,
+                reason: AccessRefusal.wrongPassword.rawValue,
+                person: caller.person
+            )
+            let observation = Observation(draft, by: member.attribution(context))
+            try await door.observations.perform(observation, in: caller.organization)
+            return try await profile(of: member, problem: "The present password is wrong.", status: .forbidden)
+        }
+        guard let password = try PasswordPages.chosen(form, for: caller.username) else {
+            let problem = PasswordPages.objection(form, for: caller.username)
+            return try await profile(of: member, problem: problem, status: .unprocessableContent)
+        }
+        let change = PasswordChange(
+            to: try await door.hashing.hash(password),
+            provedBy: account,
+            by: caller,
+            member.attribution(context)
+        )
+        try await door.store.perform(change, in: caller.organization)
+        return try await profile(of: member, notice: "The password is changed. Every other sign-in has ended.")
+    }
+
+    private func admits(_ caller: SessionCaller, _ context: EdgeContext) async throws -> Bool {
+        try await door.store.throttlePassword(
+            of: caller.username,
+            in: caller.organization,
+            from: context.client
+        ) == nil
+    }
+
+    // MARK: Second factor
+
+    private func enrolment(of member: Sessions.SignedIn, problem: String? = nil) async throws -> Response {
+        let caller = member.caller
+        do {
+            let secret = try await door.store.perform(SecondFactorProposal(by: caller), in: caller.organization)
+            let page = EnrolmentPage(member, secret, problem: problem)
+            return try door.pages.page("second-factor", page, status: problem == nil ? .ok : .forbidden)
+        } catch is ChangeRefusal {
+            return Pages.redirect(to: "/profile")
+        }
+    }
+
+    private func enrol(
+        _ form: PageForm,
+        _ context: EdgeContext,
+        _ member: Sessions.SignedIn
+    ) async throws -> Response {
+        let caller = member.caller
+        guard try await door.store.throttleCode(of: caller.user, in: caller.organization) == nil else {
+            return try await enrolment(of: member, problem: Self.tooMany)
+        }
+        let code = form["code"].filter { $0 != " " }
+        let confirmation = SecondFactorConfirmation(code: code, by: caller, member.attribution(context))
+        do {
+            guard try await door.store.perform(confirmation, in: caller.organization) else {
+                return try await enrolment(of: member, problem: "This code is wrong. Is the clock of the device right?")
+            }
+        } catch ChangeRefusal.notFound {
+            return Pages.redirect(to: "/profile")
+        }
+        let notice = "From now on signing in asks for a code. Other sign-ins have ended."
+        return try await profile(of: member, notice: notice)
+    }
+
+    private func removeSecondFactor(
+        _ form: PageForm,
+        _ context: EdgeContext,
+        _ member: Sessions.SignedIn
+    ) async throws -> Response {
+        let caller = member.caller
+        guard try await door.store.throttleCode(of: caller.user, in: caller.organization) == nil else {
+            return try await profile(of: member, problem: Self.tooMany, status: .tooManyRequests)
+        }
+        let code = form["code"].filter { $0 != " " }
+        let removal = SecondFactorRemoval(code: code, by: caller, member.attribution(context))
+        guard try await door.store.perform(removal, in: caller.organization) else {
+            return try await profile(
+                of: member,
+                problem: "This code is wrong, or was used already.",
+                status: .forbidden
+            )
+        }
+        return try await profile(of: member, notice: "Signing in no longer asks for a code.")
+    }
+
+    private static let tooMany = "Too many attempts. Wait a while before the next."
+}
+
+private struct ProfilePage: Sendable {
+    let title = "Your account"
+    let formToken: String
+    let username: String
+    let organization: String
+    let role: String
+    let hasSecondFactor: Bool
+    let claimingBlockedUntil: String?
+    let fewest = Password.fewestCharacters
+    let sessions: [Session]
+    let account: AccountLine?
+    let problem: String?
+    let notice: String?
+
+    struct Session: Sendable {
+        let id: String
+        let isThis: Bool
+        let userAgent: String
+        let since: String
+        let lastSeen: String
+        let address: String?
+        let formToken: String
+    }
+
+    init(
+        _ member: Sessions.SignedIn,
+        _ account: AccountFacts,
+        sessions: [SessionView],
+        problem: String?,
+        notice: String?
+    ) {
+        formToken = member.formToken
+        username = account.username
+        organization = member.caller.organizationName
+        role = account.role.rawValue.replacing("_", with: " ")
+        hasSecondFactor = account.hasSecondFactor
+        claimingBlockedUntil = member.caller.claimingBlockedUntil?.description
+        self.sessions = sessions.map { session in
+            Session(
+                id: session.id.description,
+                isThis: session.id == member.caller.session,
+                userAgent: session.userAgent ?? "Unknown browser",
+                since: session.authenticatedAt.description,
+                lastSeen: session.lastSeenAt.description,
+                address: session.address,
+                formToken: member.formToken
+            )
+        }
+        self.account = AccountLine(member.caller)
+        self.problem = problem
+        self.notice = notice
+    }
+}
+
+private struct EnrolmentPage: Sendable {
+    let title = "Add a second factor"
+    let formToken: String
+    let secret: String
+    let address: String
+    let account: AccountLine?
+    let problem: String?
+    var notice: String?
+
+    init(_ member: Sessions.SignedIn, _ secret: TimeCode, problem: String?) {
+        formToken = member.formToken
+        self.secret = secret.base32
+        address = secret.enrolmentAddress(
+            of: member.caller.username,
+            at: "Rollcall " + member.caller.organizationName
+        )
+        account = AccountLine(member.caller)
+        self.problem = problem
+    }
+}

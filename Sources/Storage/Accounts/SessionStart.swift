@@ -1,0 +1,204 @@
+package import Domain
+import Postgres
+import Transparency
+
+/// Signing a member in whose password was right. The inserting statement checks user, epoch and password again: a leaver
+/// or a new password committed meanwhile gets no session. The browser's former session ends, so that none that
+/// somebody planted is ever signed in.
+package struct SessionStart: Change {
+    private let account: AccountFacts
+    private let former: [[UInt8]]
+    private let origin: Attribution.Origin
+    private let receivedAt: Timestamp
+    private let secret: OpaqueSecret
+    private let id: SessionID
+    private let digest: [UInt8]
+
+    /// `former` is what the browser presented, of whatever account.
+    package init(
+        of account: AccountFacts,
+        replacing former: OpaqueSecret?,
+        from origin: Attribution.Origin,
+        receivedAt: Timestamp,
+        in store: Store
+    ) {
+        self.account = account
+        self.former = former.map(store.keyring.digests(of:)) ?? []
+        self.origin = origin
+        self.receivedAt = receivedAt
+        secret = .make(.session, using: store.randomness)
+        id = store.newID()
+        digest = store.keyring.digest(of: secret)
+    }
+
+    /// A session, whose secret goes into the browser's cookie and nowhere else.
+    package struct Started: Sendable {
+        package let secret: OpaqueSecret
+        package let id: SessionID
+        /// Whether a code is asked for before it is good for anything else.
+        package let needsCode: Bool
+        package let expiresAt: Timestamp
+    }
+
+    package static func make(
+        _ changes: [SessionStart],
+        in transaction: OrganizationTransaction
+    ) async throws -> [Made<Started>] {
+        var made: [Made<Started>] = []
+        for change in changes { made.append(try await change.make(in: transaction)) }
+        return made
+    }
+
+    private func make(in transaction: OrganizationTransaction) async throws -> Made<Started> {
+        let now = transaction.startedAt
+        let needsCode = account.hasSecondFactor
+        let expiresAt = now + (needsCode ? SessionTerms.secondFactorPatience : SessionTerms.absolute)
+        let results = try await transaction.pipeline([
+            """
+            UPDATE sessions SET ended_at = \(now) WHERE digest = ANY(\(former)) AND ended_at IS NULL
+            """,
+            """
+            INSERT INTO sessions (organization_id, id, digest, user_id, user_epoch, second_factor, authenticated_at,
+                last_seen_at, expires_at, address, user_agent)
+            SELECT u.organization_id, \(id), \(digest), u.id, u.epoch,
+                CASE WHEN a.totp_secret IS NULL THEN 'none' ELSE 'due' END, \(now), \(now), \(expiresAt),
+                \(origin.address?.description as String?), \(origin.userAgent as String?)
+            FROM users u JOIN accounts a ON (a.organization_id, a.user_id) = (u.organization_id, u.id)
+            WHERE u.id = \(account.user) AND u.status = 'active' AND u.epoch = \(account.epoch)
+                AND a.password_set_at = \(account.passwordSetAt as Timestamp?) AND (a.totp_secret IS NOT NULL) = \(needsCode)
+            RETURNING id
+            """,
+            .endingOldest(of: account.user, at: now),
+        ])
+        var attribution = Attribution(actor: .member(account.user), origin: origin, receivedAt: receivedAt)
+        attribution.credential = .init(session: id, digestPrefix: CredentialDigest.prefix(of: digest))
+        guard !results[1].isEmpty else {
+            attribution.actor = .system("sign-in")
+            let draft = AuditDraft(
+                .sessionStarted,
+                .user(account.user),
+                outcome: .refused,
+                reason: AccessRefusal.superseded.rawValue,
+                person: account.person
+            )
+            return .refused(AccessRefusal.superseded, [Recorded(draft, by: attribution)])
+        }
+        let draft = AuditDraft(
+            .sessionStarted,
+            .session(id),
+            after: ["user": .string(account.user.description), "second_factor": .string(needsCode ? "due" : "none")],
+            person: account.person
+        )
+        let started = Started(secret: secret, id: id, needsCode: needsCode, expiresAt: expiresAt)
+        return .done(started, [Recorded(draft, by: attribution)])
+    }
+}
+
+extension SQL {
+    /// Keeps the newest ``SessionTerms/mostOpen`` sessions of a member.
+    static func endingOldest(of user: UserID, at now: Timestamp) -> SQL {
+        """
+        UPDATE sessions SET ended_at = \(now) WHERE ended_at IS NULL AND id IN (
+            SELECT s.id FROM sessions s WHERE s.user_id = \(user) AND s.ended_at IS NULL
+            ORDER BY s.authenticated_at DESC, s.id DESC OFFSET \(Int32(SessionTerms.mostOpen)))
+        """
+    }
+}
+
+/// Answering the code that a right password waits for. The code's step is taken in the same statement, so that of two who
+/// present the same code one is signed in. The session that waited ends, and another begins.
+package struct SessionCompletion: Change {
+    private let waiting: SessionCaller
+    private let code: String
+    private let origin: Attribution.Origin
+    private let receivedAt: Timestamp
+    private let secret: OpaqueSecret
+    private let id: SessionID
+    private let digest: [UInt8]
+
+    /// `waiting` is what ``Store/sessionWaiting(of:)`` proved.
+    package init(
+        of waiting: SessionCaller,
+        code: String,
+        from origin: Attribution.Origin,
+        receivedAt: Timestamp,
+        in store: Store
+    ) {
+        self.waiting = waiting
+        self.code = code
+        self.origin = origin
+        self.receivedAt = receivedAt
+        secret = .make(.session, using: store.randomness)
+        id = store.newID()
+        digest = store.keyring.digest(of: secret)
+    }
+
+    package static func make(
+        _ changes: [SessionCompletion],
+        in transaction: OrganizationTransaction
+    ) async throws -> [Made<SessionStart.Started>] {
+        var made: [Made<SessionStart.Started>] = []
+        for change in changes { made.append(try await change.make(in: transaction)) }
+        return made
+    }
+
+    private func make(in transaction: OrganizationTransaction) async throws -> Made<SessionStart.Started> {
+        let now = transaction.startedAt
+        guard try await transaction.takeCode(code, of: waiting.user) else {
+            var attribution = Attribution(session: waiting, origin: origin, receivedAt: receivedAt)
+            attribution.actor = .system("sign-in")
+            let draft = AuditDraft(
+                .sessionStarted,
+                .user(waiting.user),
+                outcome: .refused,
+                reason: AccessRefusal.wrongCode.rawValue,
+                person: waiting.person
+            )
+            return .refused(AccessRefusal.wrongCode, [Recorded(draft, by: attribution)])
+        }
+        let expiresAt = now + SessionTerms.absolute
+        let results = try await transaction.pipeline([
+            """
+            WITH waiting AS (
+                UPDATE sessions SET ended_at = \(now)
+                WHERE id = \(waiting.session) AND second_factor = 'due' AND ended_at IS NULL AND expires_at > \(now)
+                RETURNING organization_id, user_id, user_epoch)
+            INSERT INTO sessions (organization_id, id, digest, user_id, user_epoch, second_factor, authenticated_at,
+                last_seen_at, expires_at, address, user_agent)
+            SELECT w.organization_id, \(id), \(digest), u.id, u.epoch, 'totp', \(now), \(now), \(expiresAt),
+                \(origin.address?.description as String?), \(origin.userAgent as String?)
+            FROM waiting w JOIN users u ON (u.organization_id, u.id) = (w.organization_id, w.user_id)
+            WHERE u.status = 'active' AND u.epoch = w.user_epoch
+            RETURNING id
+            """,
+            .endingOldest(of: waiting.user, at: now),
+        ])
+        guard !results[0].isEmpty else { return .refused(AccessRefusal.superseded, []) }
+        var attribution = Attribution(session: waiting, origin: origin, receivedAt: receivedAt)
+        attribution.credential = .init(session: id, digestPrefix: CredentialDigest.prefix(of: digest))
+        let draft = AuditDraft(
+            .sessionStarted,
+            .session(id),
+            after: ["user": .string(waiting.user.description), "second_factor": "totp"],
+            person: waiting.person
+        )
+        let started = SessionStart.Started(secret: secret, id: id, needsCode: false, expiresAt: expiresAt)
+        return .done(started, [Recorded(draft, by: attribution)])
+    }
+}
+
+extension OrganizationTransaction {
+    /// Whether that is a code of the member now, taken for good: its step and those before are used.
+    func takeCode(_ code: String, of user: UserID) async throws -> Bool {
+        let rows = try await query(
+            "SELECT totp_secret, totp_last_step FROM accounts WHERE user_id = \(user) FOR UPDATE"
+        )
+        guard let row = rows.first, let sealed = try row.decode("totp_secret", as: [UInt8]?.self) else { return false }
+        let secret = try store.keyring.open(sealed, for: .secondFactor(of: user, in: organization))
+        let last = try row.decode("totp_last_step", as: Int64?.self)
+        let timeCode = TimeCode(secret: secret)
+        guard let step = timeCode.step(of: code, at: store.clock.now(), after: last) else { return false }
+        _ = try await query("UPDATE accounts SET totp_last_step = \(step) WHERE user_id = \(user)")
+        return true
+    }
+}
