@@ -22,7 +22,8 @@ struct CachedHook: Sendable {
 /// known at once when it is made. A key that was removed counts for at most ``freshness`` after.
 ///
 /// Invariants: whoever asks is answered within `patience` of the look-up that answers it, whatever the database does; at
-/// most ``mostLookUps`` look-ups are under way.
+/// most ``mostLookUps`` look-ups are under way for what was never found, and at most ``mostLookUpsOfNetwork`` for one client
+/// network: whoever asks for sources that do not exist keeps nobody from those that do.
 final class HookCache: Service, Sendable {
     private struct Kept: Sendable {
         let hook: CachedHook
@@ -35,14 +36,21 @@ final class HookCache: Service, Sendable {
         var kept: [SourceID: Kept] = [:]
         /// Who waits for which look-up.
         var waiting: [SourceID: [Waiting]] = [:]
-        /// Look-ups that hold a place, those that nobody waits for any longer too.
-        var underWay = 0
+        /// Look-ups for what is not kept, those that nobody waits for any longer too, by the network that began them.
+        var strange: [NetworkRange?: Int] = [:]
         var isClosed = false
+    }
+
+    private struct Asked: Sendable {
+        let id: SourceID
+        let network: NetworkRange?
+        /// Whether it holds one of the places for what is not kept.
+        let isStrange: Bool
     }
 
     private enum Standing {
         case known(CachedHook)
-        case begun
+        case begun(Asked)
         case joined
         case refused
     }
@@ -50,8 +58,8 @@ final class HookCache: Service, Sendable {
     private let store: Store
     private let profiles: [String: SigningProfile]
     private let state = Mutex(State())
-    private let asked: AsyncStream<SourceID>
-    private let ask: AsyncStream<SourceID>.Continuation
+    private let asked: AsyncStream<Asked>
+    private let ask: AsyncStream<Asked>.Continuation
 
     /// How long a look-up may take.
     private let patience: Duration
@@ -59,8 +67,10 @@ final class HookCache: Service, Sendable {
     static let freshness = Duration.seconds(1)
     /// Past this many sources the cache starts anew.
     static let mostHooks = 4096
-    /// At once; more than a pool has connections, fewer than may wait for one.
+    /// At once, for what is not kept; more than a pool has connections, fewer than may wait for one. Those for sources that
+    /// are kept, but not fresh, are bounded by ``mostHooks``.
     static let mostLookUps = 256
+    static let mostLookUpsOfNetwork = 32
 
     init(store: Store, profiles: [String: SigningProfile], patience: Duration) {
         self.patience = patience
@@ -70,18 +80,20 @@ final class HookCache: Service, Sendable {
     }
 
     /// nil only where the database knows no such source. Throws ``HookFault/tooLate`` when it does not say so in time.
-    func hook(_ id: SourceID) async throws -> CachedHook? {
-        let first = try await found(id)
+    ///
+    /// `network`: that of the client who asks.
+    func hook(_ id: SourceID, from network: NetworkRange?) async throws -> CachedHook? {
+        let first = try await found(id, from: network)
         if first.isFresh || first.hook != nil { return first.hook }
         // Somebody asked before the source was made, perhaps. Whichever look-up answers now began after we came.
-        return try await found(id).hook
+        return try await found(id, from: network).hook
     }
 
     /// Looks up what is asked for until shutdown.
     func run() async throws {
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
-                for await id in asked { group.addTask { await self.lookUp(id) } }
+                for await asked in asked { group.addTask { await self.lookUp(asked) } }
             }
         } onGracefulShutdown: {
             self.state.withLock { $0.isClosed = true }
@@ -95,16 +107,16 @@ final class HookCache: Service, Sendable {
     }
 
     /// `isFresh`: whether the look-up began after the call.
-    private func found(_ id: SourceID) async throws -> (hook: CachedHook?, isFresh: Bool) {
+    private func found(_ id: SourceID, from network: NetworkRange?) async throws -> (hook: CachedHook?, isFresh: Bool) {
         let now = ContinuousClock.now
         if let known = state.withLock({ Self.known(id, at: now, in: $0) }) { return (known, true) }
         var isFresh = false
         let hook = try await withCheckedThrowingContinuation { (waiting: Waiting) in
-            switch state.withLock({ Self.stand(waiting, for: id, at: now, in: &$0) }) {
+            switch state.withLock({ Self.stand(waiting, for: id, from: network, at: now, in: &$0) }) {
             case .known(let hook): waiting.resume(returning: hook)
-            case .begun:
+            case .begun(let asked):
                 isFresh = true
-                ask.yield(id)
+                ask.yield(asked)
             case .joined: break
             case .refused: waiting.resume(throwing: HookFault.tooManyLookUps)
             }
@@ -119,6 +131,7 @@ final class HookCache: Service, Sendable {
     private static func stand(
         _ waiting: Waiting,
         for id: SourceID,
+        from network: NetworkRange?,
         at now: ContinuousClock.Instant,
         in state: inout State
     ) -> Standing {
@@ -127,15 +140,23 @@ final class HookCache: Service, Sendable {
             state.waiting[id]?.append(waiting)
             return .joined
         }
-        guard !state.isClosed, state.underWay < mostLookUps else { return .refused }
+        if state.isClosed { return .refused }
+        let isStrange = state.kept[id] == nil
+        if isStrange {
+            let ofNetwork = state.strange[network, default: 0]
+            guard ofNetwork < mostLookUpsOfNetwork, state.strange.values.reduce(0, +) < mostLookUps else {
+                return .refused
+            }
+            state.strange[network] = ofNetwork + 1
+        }
         state.waiting[id] = [waiting]
-        state.underWay += 1
-        return .begun
+        return .begun(Asked(id: id, network: network, isStrange: isStrange))
     }
 
     /// Answers those who wait when the look-up ends or its time is over, whichever is first. A statement that is given up
     /// may take its time to end; nobody waits for that.
-    private func lookUp(_ id: SourceID) async {
+    private func lookUp(_ asked: Asked) async {
+        let id = asked.id
         let began = ContinuousClock.now
         await withTaskGroup(of: Result<CachedHook?, any Error>.self) { group in
             group.addTask {
@@ -149,7 +170,11 @@ final class HookCache: Service, Sendable {
             if let first = await group.next() { settle(id, as: first, readAt: began) }
             group.cancelAll()
         }
-        state.withLock { $0.underWay -= 1 }
+        guard asked.isStrange else { return }
+        state.withLock { state in
+            let left = state.strange[asked.network, default: 1] - 1
+            state.strange[asked.network] = left > 0 ? left : nil
+        }
     }
 
     private func settle(_ id: SourceID, as result: Result<CachedHook?, any Error>, readAt: ContinuousClock.Instant) {
@@ -180,7 +205,7 @@ final class HookCache: Service, Sendable {
 }
 
 /// Why a source cannot be judged here. A fault of ours.
-enum HookFault: Error {
+enum HookFault: Error, Hashable {
     case profileMissing(String)
     case tooLate
     case tooManyLookUps

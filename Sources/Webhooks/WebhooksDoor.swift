@@ -109,7 +109,7 @@ package struct WebhooksDoor: Sendable {
         guard let id = context.parameters.get("source").flatMap(SourceID.init) else { throw EdgeError.notFound }
         do {
             return try await networks.admit(ClientNetwork.of(context.client)) {
-                let (found, spent) = try await lookedUp(id)
+                let (found, spent) = try await lookedUp(id, by: context)
                 guard let hook = found else {
                     count("unknown", "unknown-source")
                     throw EdgeError.notFound
@@ -132,10 +132,11 @@ package struct WebhooksDoor: Sendable {
         }
     }
 
-    private func lookedUp(_ id: SourceID) async throws -> (CachedHook?, Duration) {
+    private func lookedUp(_ id: SourceID, by context: EdgeContext) async throws -> (CachedHook?, Duration) {
         let began = ContinuousClock.now
         do {
-            return (try await hooks.hook(id), ContinuousClock.now - began)
+            let hook = try await hooks.hook(id, from: ClientNetwork.of(context.client))
+            return (hook, ContinuousClock.now - began)
         } catch {
             lateness.note(ContinuousClock.now - began, of: nil)
             throw error

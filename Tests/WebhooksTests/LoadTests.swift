@@ -1,6 +1,7 @@
 import Domain
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 import Postgres
 import Storage
@@ -83,6 +84,43 @@ import Transparency
                 try await hooks.fixture.number("SELECT count(*) FROM rejected_requests")
                     <= RejectedQueue.mostWaitingOfSource
             )
+        }
+    }
+
+    @Test func `whoever asks for what does not exist takes the look-ups of one network, and no more`() async throws {
+        let randomness = SeededRandomness()
+        let away = PostgresConnectionConfiguration(connectionString: "host=/nonexistent dbname=none")
+        let store = Store(
+            pool: PostgresPool(configuration: PostgresPoolConfiguration(connection: away), logger: .silent),
+            keyring: try Keyring(parsing: Keyring.line(id: "test", using: randomness)),
+            clock: FixedClock(),
+            randomness: randomness,
+            logger: .silent
+        )
+        let cache = HookCache(store: store, profiles: [:], patience: .seconds(4))
+        let here = try NetworkRange("192.0.2.0/24")
+        let there = try NetworkRange("198.51.100.0/24")
+        func asked(from network: NetworkRange) async -> HookFault? {
+            do {
+                _ = try await cache.hook(.unguessable(using: randomness), from: network)
+                return nil
+            } catch {
+                return error as? HookFault
+            }
+        }
+        try await withThrowingTaskGroup(of: HookFault?.self) { group in
+            group.addTask {
+                try await cache.run()
+                return nil
+            }
+            for _ in 0..<(HookCache.mostLookUpsOfNetwork + 8) { group.addTask { await asked(from: here) } }
+            // Refusals come at once, before any look-up has had its time.
+            for _ in 0..<8 { #expect(try await group.next() == HookFault.tooManyLookUps) }
+            #expect(await asked(from: there) == HookFault.tooLate)
+            for _ in 0..<HookCache.mostLookUpsOfNetwork { #expect(try await group.next() == HookFault.tooLate) }
+            // Their places are free again.
+            try await eventually { await asked(from: here) == HookFault.tooLate }
+            group.cancelAll()
         }
     }
 
