@@ -11,7 +11,8 @@ struct TriggerCommand: AsyncParsableCommand {
         abstract: "Post a signed event to a source, as its HR system would.",
         discussion: """
             The event is the canonical one: a person comes from --person, from options, or from both, and options win. \
-            With --payload, a body of the sender's own form is posted instead.
+            With --payload, a body of the sender's own form is posted instead; with --sample, one that comes with the \
+            program, as the sender of that mapping writes it, with the same options filled in.
 
             EXAMPLES
               rollcall trigger joiner --source "$URL" --key-file whsec.txt \\
@@ -20,6 +21,7 @@ struct TriggerCommand: AsyncParsableCommand {
               rollcall trigger leaver --home ~/rollcall --external-id e-1001
               rollcall trigger --payload hook.json --profile "$PROFILE" \\
                 --source "$URL" --key-file key.txt
+              rollcall trigger --sample merge/joiner --source "$URL" --key-file key.txt
             """
     )
 
@@ -46,17 +48,26 @@ struct TriggerCommand: AsyncParsableCommand {
     @OptionGroup(title: "Event") var event: EventOptions
     @Option(help: ArgumentHelp("What is posted, as its sender writes it, or - for stdin.", valueName: "file"))
     var payload: String?
+    @Option(
+        help: ArgumentHelp(
+            "Payload of a mapping, such as merge/joiner; its profile is that of the name unless --profile says another.",
+            valueName: "mapping/name"
+        )
+    )
+    var sample: String?
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        guard (kind == nil) != (payload == nil) else {
-            throw ValidationError("give what happens, or a --payload")
+        guard [kind != nil, payload != nil, sample != nil].count(where: \.self) == 1 else {
+            throw ValidationError("give what happens, or a --payload, or a --sample")
         }
     }
 
     func run() async throws {
         let (url, profile, keys) = try target()
-        let body = try payload.map { file throws(CommandFailure) in try TextInput.bytes(from: file) }
+        let body =
+            try payload.map { file throws(CommandFailure) in try TextInput.bytes(from: file) }
+            ?? sample.map { name throws(CommandFailure) in try event.payload(Mapping.sample(name)) }
         let type = profile.contentTypes.first { !$0.hasPrefix("*") } ?? "application/json"
         let request = HookRequest(
             url: url,
@@ -85,10 +96,20 @@ struct TriggerCommand: AsyncParsableCommand {
         try output.writer.write(answer, columns: [Column("DELIVERY", "delivery"), Column("STATUS", "status")])
     }
 
+    /// A sample is sent as its own sender would, where there is a profile of that name.
+    private func sampledProfile() throws(CommandFailure) -> String? {
+        guard let name = sample?.split(separator: "/").first.map(String.init) else { return nil }
+        do throws(SigningProfileError) {
+            return try SigningProfile.embedded()[name]?.name
+        } catch {
+            throw CommandFailure(.failure, "\(error)")
+        }
+    }
+
     /// Where to, and what to sign with.
     private func target() throws(CommandFailure) -> (url: String, profile: SigningProfile, keys: [SigningKey]) {
         if let source, source.contains("://") {
-            let profile = try signing.known()
+            let profile = try signing.known(else: sampledProfile())
             return (source, profile, try signing.keys(for: profile).map(\.key))
         }
         guard let directory = home ?? Environment["ROLLCALL_HOME"] else {
@@ -161,5 +182,37 @@ struct EventOptions: ParsableArguments {
             described[Self.enterprise] = .object(enterprise)
         }
         return described
+    }
+}
+
+extension EventOptions {
+    /// A sample with the person of the options, or a made-up one.
+    func payload(_ sample: MappingSample) -> [UInt8] {
+        let now = SystemClock().now()
+        let user = userName ?? email ?? "ada@sample.example"
+        return sample.filled(with: [
+            .id: "sample_" + Base64.url.encode(SystemRandomness().bytes(18)), .now: now.description,
+            .today: String(now.description.prefix(10)), .externalID: externalId ?? "sample-1", .userName: user,
+            .givenName: givenName ?? "Ada", .familyName: familyName ?? "Lovelace", .email: email ?? user,
+            .title: title ?? "Analyst", .department: department ?? "Finance",
+        ])
+    }
+}
+
+extension Mapping {
+    /// The sample of that name, as `merge/joiner`.
+    static func sample(_ name: String) throws(CommandFailure) -> MappingSample {
+        let mappings: [String: Mapping]
+        do throws(MappingFileError) {
+            mappings = try embedded()
+        } catch {
+            throw CommandFailure(.failure, "\(error)")
+        }
+        let samples = mappings.values.flatMap { mapping in mapping.samples.map { (mapping.name + "/" + $0.name, $0) } }
+        guard let found = samples.first(where: { $0.0 == name }) else {
+            let known = samples.map(\.0).sorted().joined(separator: ", ")
+            throw CommandFailure(.usage, "no sample \(name); there are: \(known)")
+        }
+        return found.1
     }
 }

@@ -79,6 +79,27 @@ import Transparency
         }
     }
 
+    @Test func `trigger posts a sample as its own sender would, about the person of the options`() async throws {
+        let answers = ["POST /hooks/src_1": LocalPeer.json("200 OK", #"{"delivery": "dlv_1"}"#)]
+        try await withKey { key in
+            try await LocalPeer.with(.answers(answers)) { port, received in
+                let target = ["--source", "http://127.0.0.1:\(port)/hooks/src_1", "--key-file", key]
+                let person = ["--external-id", "e-7", "--email", "grace@acme.example"]
+                let run = try await Program.run(["trigger", "--sample", "bamboohr/joiner"] + person + target)
+                #expect(run.status == 0, "\(run.stderr)")
+                let parts = received.text.components(separatedBy: "\r\n\r\n")
+                #expect(parts[0].lowercased().contains("x-bamboohr-signature: "))
+                let body = try JSON.parse(Array(try #require(parts.last).utf8))
+                #expect(body[pointer: "/employees/0/id"] == "e-7")
+                #expect(body[pointer: "/employees/0/fields/Work Email"] == "grace@acme.example")
+                let unknown = try await Program.run(["trigger", "--sample", "bamboohr/nothing"] + target)
+                #expect(unknown.status == 2 && unknown.stderr.contains("merge/leaver"))
+                let both = try await Program.run(["trigger", "mover", "--sample", "bamboohr/mover"] + target)
+                #expect(both.status == 2)
+            }
+        }
+    }
+
     @Test func `trigger refuses an event about nobody, and tells a refusal by its status`() async throws {
         try await withKey { key in
             let answers = ["POST /hooks/src_1": LocalPeer.json("401 Unauthorized", #"{"title": "No good"}"#)]

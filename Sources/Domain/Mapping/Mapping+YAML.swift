@@ -48,9 +48,18 @@ extension Mapping {
         attributes = try fields.optionalFields("attributes").map { fields throws(SigningProfileError) in
             try MappedAttribute(members: fields)
         }
+        samples = try Self.samples(fields.optionalFields("samples"))
         guard occurredAt != nil || kinds.rules.allSatisfy({ $0.ahead == nil }) else {
             throw fields.error("occurred_at", "is needed: a rule asks what lies ahead of it")
         }
+    }
+
+    /// In alphabetical order.
+    private static func samples(_ fields: ProfileFields?) throws(SigningProfileError) -> [MappingSample] {
+        guard var fields else { return [] }
+        var samples: [MappingSample] = []
+        for name in fields.names { samples.append(try MappingSample(try fields.required(name), name: name)) }
+        return samples
     }
 }
 

@@ -22,6 +22,8 @@ package struct Mapping: Sendable {
     /// nil takes the person as it is.
     let attributes: MappedAttribute?
     let habits: PayloadPart.Habits
+    /// Payloads for trying a source, by name; none of a sender that nobody described.
+    package let samples: [MappingSample]
 
     /// What a payload said.
     package struct Reading: Sendable {
