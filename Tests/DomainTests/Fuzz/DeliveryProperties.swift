@@ -8,6 +8,8 @@ import Transparency
 /// seed of the corpus signs the same body, so a proof that covers the body may be accepted with no other.
 struct DeliveryProperties: Sendable {
     private let profiles: [(profile: SigningProfile, key: SigningKey)]
+    /// By profile: what makes its seed.
+    private let signers: [String: SigningKey]
     private let mappings: [Mapping]
 
     static let body = Array(
@@ -23,24 +25,38 @@ struct DeliveryProperties: Sendable {
         (.utf8, "test_secret_do_not_use"), (.whsec, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         (.token, "test_user:test_token_do_not_use"),
         (.base64, "VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk="),
-        (.whsk, "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk="),
+        (.whsk, seed), (.whpk, "whpk_ZlN4eg7dSSqi0moX9hQUk3orrOouK3QVQSlJa248c/g="),
+        (.ed25519, "ZlN4eg7dSSqi0moX9hQUk3orrOouK3QVQSlJa248c/g="),
+        (.base64Long, "VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk="),
+        (.jwk, #"{"kty":"oct","k":"VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk"}"#),
+        (
+            .pem,
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAZlN4eg7dSSqi0moX9hQUk3orrOouK3QVQSlJa248c/g=\n-----END PUBLIC KEY-----\n"
+        ),
     ]
+    /// Signs for the public keys among them.
+    private static let seed = "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk="
 
     struct NoKey: Error { let profile: String }
 
     init() throws {
+        var signers: [String: SigningKey] = [:]
         profiles = try SigningProfile.embedded().values.sorted { $0.name < $1.name }.map { profile in
             guard let secret = Self.secrets.first(where: { profile.secretForms.contains($0.form) }) else {
                 throw NoKey(profile: profile.name)
             }
-            return (profile, try SigningKey(secret: secret.text, forms: profile.secretForms))
+            let key = try SigningKey(secret: secret.text, forms: profile.secretForms)
+            let isPublic = [.whpk, .ed25519, .pem].contains(secret.form)
+            signers[profile.name] = isPublic ? try SigningKey(secret: Self.seed, forms: [.whsk]) : key
+            return (profile, key)
         }
+        self.signers = signers
         mappings = try Mapping.embedded().values.sorted { $0.name < $1.name }
     }
 
     /// A delivery of each profile as its sender would make it.
     func seeds() throws -> [(name: String, input: [UInt8])] {
-        try profiles.map { profile, key in
+        try profiles.map { profile, _ in
             let request = HookRequest(
                 url: Self.url,
                 headers: [("content-type", "application/json")],
@@ -51,7 +67,7 @@ struct DeliveryProperties: Sendable {
                 id: "msg_1",
                 at: Self.moment,
                 request: request,
-                keys: [key]
+                keys: [signers[profile.name]].compactMap(\.self)
             )
             let lines = (request.headers + made.headers).map { "\($0.name): \($0.value)\n" }.joined()
             return (profile.name, Array((lines + "\n").utf8) + made.body)

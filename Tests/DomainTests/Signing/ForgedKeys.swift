@@ -89,6 +89,7 @@ enum ForgedKeys {
             Pair("Ed25519", .whsk, "whsk_" + Base64.standard.encode(seed)),
             Pair("Ed25519", .whpk, "whsk_" + Base64.standard.encode(seed), "whpk_" + Base64.standard.encode(x)),
             Pair("Ed25519", .pem, key.pemRepresentation, key.publicKey.pemRepresentation),
+            Pair("Ed25519", .ed25519, "whsk_" + Base64.standard.encode(seed), Base64.standard.encode(x)),
             Pair("Ed25519", .jwk, String(web.dropLast()) + #","d":"\#(Self.web(seed))"}"#, web),
         ]
     }

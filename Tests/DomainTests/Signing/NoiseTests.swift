@@ -33,17 +33,16 @@ import Transparency
     @Test(arguments: names)
     func `noise in a request is refused or is what was signed`(name: String) async throws {
         let profile = try #require(try SigningProfile.embedded()[name])
-        let secret =
-            profile.secretForms.contains(.base64Long) || profile.secretForms.contains(.base64)
-            ? "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" : "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-        let keys = [try SigningKey(secret: secret, forms: profile.secretForms)]
+        let pair = try #require(ForgedKeys.pairs.first { profile.secretForms.contains($0.form) })
+        let keys = [try SigningKey(secret: pair.verifies, forms: [pair.form])]
+        let signers = [try SigningKey(secret: pair.signs, forms: [.pem, .jwk, .whsk, pair.form])]
         let at = Timestamp(seconds: 1_795_251_600)
         var request = HookRequest(
             url: "https://rollcall.example/hooks/src_1",
             headers: [("content-type", "application/json")],
             body: Array(#"{"id":"e","token":"t","events":{"urn:x":{}}}"#.utf8)
         )
-        let made = try SignatureMaker.sign(profile: profile, id: "m", at: at, request: request, keys: keys)
+        let made = try SignatureMaker.sign(profile: profile, id: "m", at: at, request: request, keys: signers)
         request.headers += made.headers
         request.body = made.body
         let noise = Noise(randomness: SeededRandomness(seed: 7))
