@@ -64,10 +64,10 @@ struct TriggerCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (url, profile, keys) = try target()
         let body =
             try payload.map { file throws(CommandFailure) in try TextInput.bytes(from: file) }
             ?? sample.map { name throws(CommandFailure) in try event.payload(Mapping.sample(name)) }
+        let (url, profile, keys) = try target()
         let type = profile.contentTypes.first { !$0.hasPrefix("*") } ?? "application/json"
         let request = HookRequest(
             url: url,
