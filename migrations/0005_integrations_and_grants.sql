@@ -44,8 +44,6 @@ CREATE TABLE grants (
     expires_at      timestamptz NOT NULL,
     rule_integration_id uuid,               -- the integration whose rule made it, NULL when an admin did
     rule_version    bigint,
-    secret_digest   bytea,                  -- HMAC-SHA256 under a keyring key; the secret itself is nowhere
-    secret_claimed_at timestamptz,
     status          text NOT NULL,
     epoch           bigint NOT NULL DEFAULT 1,
     version         bigint NOT NULL DEFAULT 1,

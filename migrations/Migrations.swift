@@ -28,5 +28,6 @@ package enum Migrations {
         EmbeddedMigration(name: "0010_receiving", sql: PackageResources._010_receiving_sql),
         EmbeddedMigration(name: "0011_checking", sql: PackageResources._011_checking_sql),
         EmbeddedMigration(name: "0012_accounts", sql: PackageResources._012_accounts_sql),
+        EmbeddedMigration(name: "0013_terms", sql: PackageResources._013_terms_sql),
     ]
 }

@@ -111,6 +111,7 @@ package struct Server: Sendable {
             issues: issues,
             observations: observations,
             tallies: tallies,
+            lastUses: lastUses,
             issuer: settings.publicURL,
             hashing: try PasswordHashing(randomness: randomness)
         ).mount(on: router)

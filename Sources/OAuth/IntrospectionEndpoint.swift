@@ -43,6 +43,7 @@ struct IntrospectionEndpoint: Sendable {
                 try await door.record(.tokenIntrospected, refused: refusal, of: client, context)
                 throw OAuthError(.unauthorizedClient, "This client may not ask.")
             }
+            door.lastUses?.touch(client, secret: client.presented, from: context.client)
             return Asker(
                 organization: client.organization,
                 scopes: client.scopes,

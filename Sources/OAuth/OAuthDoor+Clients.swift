@@ -8,10 +8,11 @@ extension OAuthDoor {
         guard let presented = try PresentedClient(form) else {
             throw OAuthError(.invalidClient, "The client did not say who it is: client id and secret are needed.")
         }
-        guard let client = try await store.client(presented.grant) else {
+        guard var client = try await store.client(presented.grant) else {
             throw OAuthError.wrongClient(usedBasic: presented.usedBasic)
         }
-        guard store.isSecret(presented.secret, of: client) else {
+        client.presented = store.secret(presented.secret, of: client)
+        guard client.presented != nil else {
             // Not an entry each: who knows a client's id could fill the log.
             tallies.count(AccessRefusal.wrongSecret.rawValue, of: .grant(presented.grant), in: client.organization)
             throw OAuthError.wrongClient(usedBasic: presented.usedBasic)

@@ -20,6 +20,8 @@ package struct OAuthDoor: Sendable {
     let issues: GroupCommit<TokenIssue>
     let observations: GroupCommit<Observation>
     let tallies: RefusalTallies
+    /// nil: nobody asks when secrets were used last.
+    let lastUses: LastUses?
     /// Byte-identical wherever it appears: `issuer`, and the base of every endpoint. No trailing slash.
     let issuer: String
     let hashing: PasswordHashing
@@ -37,6 +39,7 @@ package struct OAuthDoor: Sendable {
         issues: GroupCommit<TokenIssue>,
         observations: GroupCommit<Observation>,
         tallies: RefusalTallies,
+        lastUses: LastUses? = nil,
         issuer: String,
         hashing: PasswordHashing
     ) throws {
@@ -44,6 +47,7 @@ package struct OAuthDoor: Sendable {
         self.issues = issues
         self.observations = observations
         self.tallies = tallies
+        self.lastUses = lastUses
         self.issuer = issuer
         self.hashing = hashing
         sessions = Sessions(store: store, publicURL: issuer)

@@ -30,7 +30,9 @@ struct TokenEndpoint: Sendable {
             in: door.store
         )
         do {
-            return Self.answer(try await door.issues.perform(issue, in: client.organization), scopes)
+            let issued = try await door.issues.perform(issue, in: client.organization)
+            door.lastUses?.touch(client, secret: client.presented, from: context.client)
+            return Self.answer(issued, scopes)
         } catch let refusal as AccessRefusal {
             throw Self.refused(refusal)
         }

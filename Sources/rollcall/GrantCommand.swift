@@ -7,14 +7,14 @@ struct GrantCommand: ParsableCommand {
         abstract: "OAuth clients, each of exactly one user.",
         subcommands: [
             List.self, Get.self,
-            Create.self, Update.self, Suspend.self, Resume.self, Delete.self, ClaimLink.self,
+            Create.self, Update.self, Suspend.self, Resume.self, Kill.self, EndSecret.self, Delete.self, ClaimLink.self,
         ]
     )
 
     static let columns = [
         Column("ID", "id"), Column("CLIENT", "client_name"), Column("USERNAME", "username", "user"),
         Column("WORKSPACE", "workspace"), Column("SCOPES", "scopes"), Column("EXPIRES", "expires_at"),
-        Column("STATUS", "status"),
+        Column("STATUS", "status"), Column("LAST USED", "last_used_at"), Column("FROM", "last_used_address"),
     ]
 
     struct List: AsyncParsableCommand {
@@ -93,14 +93,17 @@ struct GrantCommand: ParsableCommand {
                 """
         )
         @Argument(help: "Id of the grant.") var id: String
+        @Option(help: "Another user; ends the secret and its tokens.") var username: String?
         @Option(help: "What the client is called.") var clientName: String?
         @Option(help: ArgumentHelp("RFC 3339.", valueName: "time")) var expiresAt: String?
         @OptionGroup var access: AccessOptions
+        @OptionGroup var confirm: ConfirmOptions
         @OptionGroup var body: BodyOptions
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
             let change = try body.change([
+                ("username", .text(username)), ("confirmation", .text(confirm.confirm)),
                 ("client_name", .text(clientName)), ("expires_at", .text(expiresAt)), ("scopes", access.scopeMember),
                 ("ip_allow_list", access.rangeMember),
             ])
@@ -144,6 +147,49 @@ struct GrantCommand: ParsableCommand {
                 _ = try await client.post("/v1/grants/\(URLText.escaped(id))/resume")
                 Output.note("\(id) is resumed")
             }
+        }
+    }
+
+    struct Kill: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "End every secret and token of grants at once.",
+            discussion: """
+                The grants stay; their custodians can have new secrets.
+
+                EXAMPLES
+                  rollcall grant kill grt_01… grt_02…
+                """
+        )
+        @Argument(help: "Ids of the grants.") var ids: [String]
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            try await client.forEach(ids) { client, id throws(CommandFailure) in
+                _ = try await client.post("/v1/grants/\(URLText.escaped(id))/kill")
+                Output.note("\(id) has no secret and no token now")
+            }
+        }
+    }
+
+    struct EndSecret: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "end-secret",
+            abstract: "End one secret of a grant at once, with all tokens of the grant.",
+            discussion: """
+                `grant get -o json` lists the secrets that work.
+
+                EXAMPLES
+                  rollcall grant end-secret grt_01… sec_01…
+                """
+        )
+        @Argument(help: "Id of the grant.") var id: String
+        @Argument(help: "Id of the secret.") var secret: String
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            let path = "/v1/grants/\(URLText.escaped(id))/secrets/\(URLText.escaped(secret))"
+            _ = try await client.connection.client().delete(path)
+            Output.note("\(secret) has ended")
         }
     }
 

@@ -33,7 +33,7 @@ import Transparency
             let id = try #require(made.body["id"]?.string)
             #expect(made.body["client_id"]?.string == id)
             #expect(made.body["status"]?.string == "active")
-            #expect(made.body["secret_claimed_at"] == .null)
+            #expect(made.body["secret_claimed_at"] == .null && made.body["secrets"] == [])
             #expect(try await api.get("/v1/grants/\(id)", as: api.auditor).body == made.body)
             let listed = try await api.get("/v1/grants?filter=username%20eq%20%22CRM.robot%22", as: api.auditor)
             #expect(listed.items == [made.body])
@@ -105,6 +105,7 @@ import Transparency
             #expect(try await api.fixture.store.claim(secret, from: .init())?.client.description == id)
             let grant = try await api.get("/v1/grants/\(id)", as: api.auditor)
             #expect(grant.body["secret_claimed_at"] != .null)
+            #expect(grant.body["secrets"]?.array?.count == 1)
             for leaf in try await api.fixture.leaves(in: api.organization.id) {
                 #expect(!leaf.text.contains(secret.reveal()))
             }
@@ -135,6 +136,85 @@ import Transparency
             #expect(try await api.get("/v1/grants/\(id)", as: api.auditor).body["status"]?.string == "expired")
             #expect(try await api.post("/v1/grants/\(id)/suspend", as: api.auditor).status == 403)
             #expect(try await api.entry(.grantSuspended)["reason"]?.string == "scope_missing")
+        }
+    }
+
+    @Test func `a narrower list names whom it cuts off, and asks`() async throws {
+        try await Self.scene { api, new in
+            let path =
+                "/v1/grants/" + (try await api.post("/v1/grants", new([:]), as: api.admin).body["id"]?.string ?? "")
+            _ = try await api.fixture.owner.query(
+                """
+                INSERT INTO grant_addresses (organization_id, grant_id, address, last_used_at)
+                SELECT organization_id, id, a.address, now() - a.age FROM grants, (VALUES
+                    ('198.51.100.7', interval '6 days'), ('203.0.113.9', interval '1 hour'),
+                    ('192.0.2.200', interval '8 days')) AS a(address, age)
+                """
+            )
+            let change: JSON = ["ip_allow_list": ["203.0.113.0/24"]]
+            let asked = try await api.patch(path, change, tag: "\"v1\"", as: api.admin)
+            #expect(asked.status == 409 && asked.problem == "/problems/confirmation-required")
+            let detail = try #require(asked.body["detail"]?.string)
+            #expect(
+                detail.contains("198.51.100.7") && !detail.contains("203.0.113.9") && !detail.contains("192.0.2.200")
+            )
+            #expect(try await api.entry(.grantUpdated)["reason"]?.string == "confirmation_required")
+            let value = try #require(asked.body["confirmation"]?.string)
+            var again = try #require(change.object)
+            again["confirmation"] = "ok_00000000000000000000"
+            #expect(try await api.patch(path, .object(again), tag: "\"v1\"", as: api.admin).status == 409)
+            // What was confirmed is what was seen: another address in use meanwhile asks anew.
+            again["confirmation"] = .string(value)
+            _ = try await api.fixture.owner.query(
+                """
+                INSERT INTO grant_addresses (organization_id, grant_id, address, last_used_at)
+                SELECT organization_id, id, '198.51.100.8', now() FROM grants
+                """
+            )
+            let anew = try await api.patch(path, .object(again), tag: "\"v1\"", as: api.admin)
+            #expect(anew.status == 409)
+            again["confirmation"] = anew.body["confirmation"]
+            #expect(try await api.patch(path, .object(again), tag: "\"v1\"", as: api.admin).status == 200)
+        }
+    }
+
+    @Test func `another user ends secrets, tokens and links of a grant`() async throws {
+        try await Self.scene { api, new in
+            let fixture = api.fixture
+            let id = try await api.post("/v1/grants", new([:]), as: api.admin).body["id"]?.string ?? ""
+            let grant = try #require(GrantID(id))
+            let secret = try await fixture.claimedSecret(of: grant, in: api.organization, by: api.admin)
+            let token = try await fixture.accessToken(of: grant).token
+            let link = try await api.post("/v1/grants/\(id)/claim-links", as: api.admin)
+            let tag = try await api.get("/v1/grants/\(id)", as: api.admin).fields[.eTag]
+            let nobody = try await api.patch("/v1/grants/\(id)", ["username": "nobody"], tag: tag, as: api.admin)
+            #expect(nobody.places == ["/username"])
+            let integration = try await fixture.integration(in: api.organization, slug: "erp", rule: nil)
+            _ = try await fixture.integrationUser(of: integration, in: api.organization, username: "erp.robot")
+            let moved = try await api.patch("/v1/grants/\(id)", ["username": "erp.robot"], tag: tag, as: api.admin)
+            #expect(moved.status == 200 && moved.body["secrets"] == [] && moved.body["username"] == "erp.robot")
+            let client = try #require(try await fixture.store.client(grant))
+            #expect(!fixture.store.isSecret(secret, of: client))
+            #expect(try await fixture.store.facts(of: token)?.refusal(from: nil) == .superseded)
+            let url = link.body["url"]?.string ?? ""
+            let claim = try #require(OpaqueSecret(String(url.suffix(OpaqueSecret.length))))
+            #expect(try await isNothing(fixture.store.claim(claim, from: .init())))
+        }
+    }
+
+    @Test func `a secret or everything of a grant is killed over the API`() async throws {
+        try await Self.scene { api, new in
+            let id = try await api.post("/v1/grants", new([:]), as: api.admin).body["id"]?.string ?? ""
+            let grant = try #require(GrantID(id))
+            _ = try await api.fixture.claimedSecret(of: grant, in: api.organization, by: api.admin)
+            let shown = try await api.get("/v1/grants/\(id)", as: api.auditor).body["secrets"]?.array?.first
+            let secret = try #require(shown?["id"]?.string)
+            #expect(try await api.send(.delete, "/v1/grants/\(id)/secrets/\(secret)", as: api.auditor).status == 403)
+            #expect(try await api.send(.delete, "/v1/grants/\(id)/secrets/\(secret)", as: api.admin).status == 204)
+            #expect(try await api.send(.delete, "/v1/grants/\(id)/secrets/\(secret)", as: api.admin).status == 404)
+            #expect(try await api.send(.delete, "/v1/grants/\(id)/secrets/x", as: api.admin).status == 404)
+            #expect(try await api.post("/v1/grants/\(id)/kill", as: api.admin).body["secrets"] == [])
+            #expect(try await api.entry(.grantKilled)["outcome"]?.string == "done")
         }
     }
 

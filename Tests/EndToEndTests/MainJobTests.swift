@@ -131,7 +131,7 @@ extension EndToEnd {
             #expect(try await development.rows(kept).map { try $0.decode("t", as: Bool.self) } == [true])
             #expect(
                 try await development.number(
-                    "SELECT count(*) AS n FROM grants WHERE length(secret_digest) = 32 AND secret_claimed_at IS NOT NULL"
+                    "SELECT count(*) AS n FROM grant_secrets WHERE length(digest) = 32 AND ended_at IS NULL"
                 ) == 1
             )
             #expect(try await development.number("SELECT count(*) AS n FROM tokens WHERE kind = 'access'") == 1)

@@ -30,7 +30,7 @@ extension Operation {
             try AccessMembers.requireAllowList(in: call.body)
             let creation = GrantCreation(
                 try new.members.terms(),
-                to: new.username,
+                to: new.members.username,
                 in: try AccessMembers.workspace(new.workspace),
                 by: call.attribution,
                 store: call.store
@@ -55,15 +55,23 @@ extension Operation {
             "/v1/grants/{id}",
             .scope(.grantsWrite),
             .grantUpdated,
-            "Change client name, expiry, scopes or addresses of a grant",
+            "Change client name, expiry, scopes, addresses or user of a grant; another user ends its secrets and tokens",
             target: .grant,
             body: .grantChange,
             answers: .grant
         ) { call in
             let version = try call.expectedVersion()
             let current = try await call.grant()
-            let wanted: GrantMembers = try call.patched(current.members)
-            let update = GrantUpdate(of: current.id, version: version, to: try wanted.terms(), by: call.attribution)
+            let wanted: GrantMembers = try call.patched(current.members, confirms: true)
+            let update = GrantUpdate(
+                of: current.id,
+                version: version,
+                to: try wanted.terms(),
+                username: wanted.username,
+                caller: call.caller.grant,
+                confirmation: try call.confirmed().confirmation,
+                by: call.attribution
+            )
             let changed = try await call.perform(update)
             return .changed(changed.json, version: changed.version)
         },
@@ -106,6 +114,30 @@ extension Operation {
             )
             return .changed(changed.json, version: changed.version)
         },
+        .act(
+            "killGrant",
+            "/v1/grants/{id}/kill",
+            .scope(.grantsWrite),
+            .grantKilled,
+            "End every secret, token and claim link of a grant at once; its custodian can have a new secret",
+            target: .grant,
+            answers: .grant
+        ) { call in
+            let changed = try await call.perform(GrantKill(of: try call.id(), secret: nil, by: call.attribution))
+            return .changed(changed.json, version: changed.version)
+        },
+        .remove(
+            "endGrantSecret",
+            "/v1/grants/{id}/secrets/{secret}",
+            .scope(.grantsWrite),
+            .secretEnded,
+            "End one secret of a grant at once, with all tokens of the grant",
+            target: .grant
+        ) { call in
+            let kill = GrantKill(of: try call.id(), secret: try call.id("secret"), by: call.attribution)
+            _ = try await call.perform(kill)
+            return .removed
+        },
         .create(
             "createClaimLink",
             "/v1/grants/{id}/claim-links",
@@ -141,13 +173,14 @@ extension APICall {
 
 /// What of a grant may be changed.
 private struct GrantMembers: Decodable {
+    var username: String
     var clientName: String
     var expiresAt: Timestamp
     var scopes: [String]
     var ipAllowList: [String]?
 
     enum CodingKeys: String, CodingKey {
-        case scopes
+        case username, scopes
         case clientName = "client_name"
         case expiresAt = "expires_at"
         case ipAllowList = "ip_allow_list"
@@ -166,17 +199,15 @@ private struct GrantMembers: Decodable {
 private struct NewGrant: Decodable {
     var members: GrantMembers
     var workspace: String
-    var username: String
 
     enum CodingKeys: String, CodingKey {
-        case workspace, username
+        case workspace
     }
 
     init(from decoder: any Decoder) throws {
         members = try GrantMembers(from: decoder)
         let container = try decoder.container(keyedBy: CodingKeys.self)
         workspace = try container.decode(String.self, forKey: .workspace)
-        username = try container.decode(String.self, forKey: .username)
     }
 }
 
@@ -184,16 +215,16 @@ extension GrantView {
     /// What a PATCH is laid over.
     fileprivate var members: JSON.Object {
         [
-            "client_name": .string(terms.clientName), "expires_at": .string(terms.expiresAt.description),
+            "username": .string(username), "client_name": .string(terms.clientName),
+            "expires_at": .string(terms.expiresAt.description),
             "scopes": AccessMembers.json(terms.scopes), "ip_allow_list": AccessMembers.json(terms.ipAllowList),
         ]
     }
 
-    fileprivate var json: JSON.Object {
+    var json: JSON.Object {
         var json: JSON.Object = ["id": .string(id.description), "client_id": .string(id.description)]
         for (name, value) in members.members { json[name] = value }
         json["status"] = .string(state.rawValue)
-        json["username"] = .string(username)
         json["user"] = .string(user.description)
         json["person"] = .orNull(person)
         json["integration"] = .orNull(integration)
@@ -202,6 +233,8 @@ extension GrantView {
         json["workspace_id"] = .string(workspace.description)
         json["by_rule"] = .bool(isOfRule)
         json["secret_claimed_at"] = .orNull(secretClaimedAt)
+        json["secrets"] = .array(secrets.map { .object($0.json) })
+        json["last_used_secret"] = .orNull(lastUsedSecret)
         json["last_used_at"] = .orNull(lastUsedAt)
         json["last_used_address"] = .orNull(lastUsedAddress)
         json["created_at"] = .string(createdAt.description)
@@ -211,21 +244,52 @@ extension GrantView {
     }
 }
 
+extension GrantSecretView {
+    fileprivate var json: JSON.Object {
+        [
+            "id": .string(id.description), "made_at": .string(madeAt.description), "made_by": .orNull(madeBy),
+            "not_after": .orNull(notAfter), "last_used_at": .orNull(lastUsedAt),
+            "last_used_address": .orNull(lastUsedAddress),
+        ]
+    }
+}
+
 extension Schema {
+    static let confirmation = Schema.string.orNull.described("`confirmation` of the 409, where one came.")
+
+    private static let secret = Schema.object([
+        ("id", .id("sec")), ("made_at", .time), ("made_by", .id("usr").orNull),
+        (
+            "not_after",
+            .time.orNull.described("Until when it works beside the one that replaced it; null for the current one.")
+        ),
+        ("last_used_at", .time.orNull.described("To the minute.")), ("last_used_address", .string.orNull),
+    ]).named(
+        "GrantSecret",
+        example: [
+            "id": "sec_01k9qyc5qje1qsv9svhrqgc8d6", "made_at": "2026-11-21T10:00:00Z",
+            "made_by": "usr_01k9qyc5qje1qsv9svhrqgc8da", "not_after": .null, "last_used_at": .null,
+            "last_used_address": .null,
+        ]
+    )
+
     private static let terms: [(String, Schema)] = [
-        ("client_name", .name), ("expires_at", .time), ("scopes", .someScopes), ("ip_allow_list", .ipAllowList),
+        ("username", .string.described("An active user of an integration.")), ("client_name", .name),
+        ("expires_at", .time), ("scopes", .someScopes), ("ip_allow_list", .ipAllowList),
     ]
 
-    fileprivate static let grant = Schema.object(
+    static let grant = Schema.object(
         [("id", .id("grt")), ("client_id", .id("grt").described("The OAuth client id: the grant's id."))] + terms + [
-            ("status", .word(of: GrantView.State.allCases.map(\.rawValue))), ("username", .string),
-            ("user", .id("usr")), ("person", .id("per").orNull), ("integration", .id("int").orNull),
+            ("status", .word(of: GrantView.State.allCases.map(\.rawValue))), ("user", .id("usr")),
+            ("person", .id("per").orNull), ("integration", .id("int").orNull),
             ("integration_slug", Schema.slug.orNull), ("workspace", .slug), ("workspace_id", .id("wsp")),
             (
                 "by_rule",
                 .boolean.described("A rule made it: scopes and addresses are those of the integration.")
             ),
-            ("secret_claimed_at", .time.orNull), ("last_used_at", .time.orNull.described("To the minute.")),
+            ("secret_claimed_at", .time.orNull.described("Of the current secret.")),
+            ("secrets", Schema.array(of: secret).described("Those that work, oldest first.")),
+            ("last_used_secret", .id("sec").orNull), ("last_used_at", .time.orNull.described("To the minute.")),
             ("last_used_address", .string.orNull), ("created_at", .time), ("updated_at", .time),
             ("ended_at", .time.orNull),
         ]
@@ -238,15 +302,21 @@ extension Schema {
             "user": "usr_01k9qyc5qje1qsv9svhrqgc8d0", "person": "per_01k9qyc5qje1qsv9svhrqgc8d3",
             "integration": "int_01k9qyc5qje1qsv9svhrqgc8d9", "integration_slug": "payroll", "workspace": "finance",
             "workspace_id": "wsp_01k9qyc5qje1qsv9svhrqgc8d2", "by_rule": true,
-            "secret_claimed_at": "2026-11-21T10:00:00Z", "last_used_at": .null, "last_used_address": .null,
+            "secret_claimed_at": "2026-11-21T10:00:00Z",
+            "secrets": [
+                [
+                    "id": "sec_01k9qyc5qje1qsv9svhrqgc8d6", "made_at": "2026-11-21T10:00:00Z",
+                    "made_by": "usr_01k9qyc5qje1qsv9svhrqgc8da", "not_after": .null, "last_used_at": .null,
+                    "last_used_address": .null,
+                ]
+            ], "last_used_secret": .null, "last_used_at": .null, "last_used_address": .null,
             "created_at": "2026-11-21T09:00:00Z", "updated_at": "2026-11-21T09:00:00Z", "ended_at": .null,
         ]
     )
 
     fileprivate static let newGrant = Schema.object(
         terms + [
-            ("workspace", .string.described("Id or slug of a workspace.")),
-            ("username", .string.described("An active user of an integration.")),
+            ("workspace", .string.described("Id or slug of a workspace."))
         ]
     ).named(
         "NewGrant",
@@ -256,7 +326,7 @@ extension Schema {
         ]
     )
 
-    fileprivate static let grantChange = Schema.object(optional: terms)
+    fileprivate static let grantChange = Schema.object(optional: terms + [("confirmation", .confirmation)])
         .named("GrantChange", example: ["expires_at": "2027-12-31T00:00:00Z"])
 
     fileprivate static let claimLink = Schema.object([("url", .uri), ("expires_at", .time)]).named(

@@ -59,11 +59,12 @@ extension Operation {
         ) { call in
             let version = try call.expectedVersion()
             let current = try await call.integration()
-            let wanted: IntegrationMembers = try call.patched(current.members)
+            let wanted: IntegrationMembers = try call.patched(current.members, confirms: true)
             let update = IntegrationUpdate(
                 of: current.id,
                 version: version,
                 to: try wanted.terms(),
+                confirmation: try call.confirmed().confirmation,
                 by: call.attribution
             )
             let changed = try await call.perform(update)
@@ -215,7 +216,7 @@ extension Schema {
     fileprivate static let integrationChange = Schema.object(
         optional: terms + [
             ("workspace", reference), ("description", description), ("rule", rule), ("custodian", custodian),
-            ("status", status),
+            ("status", status), ("confirmation", .confirmation),
         ]
     ).named("IntegrationChange", example: ["rule": "department eq \"Finance\" and title pr"])
 }

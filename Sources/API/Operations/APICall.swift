@@ -42,10 +42,30 @@ package struct APICall: Sendable {
     }
 
     /// `current`, with the body laid over it by RFC 7396, as a value: what a PATCH asks the thing to become. Members
-    /// that `Value` does not know are refused, so `current` holds just what may be changed.
-    package func patched<Value: Decodable>(_ current: JSON.Object, as type: Value.Type = Value.self) throws -> Value {
-        guard let patch = body.object else { throw EdgeError.invalid([.init("", "This has to be an object.")]) }
+    /// that `Value` does not know are refused, so `current` holds just what may be changed. With `confirms` the body may
+    /// hold a `confirmation` besides.
+    package func patched<Value: Decodable>(
+        _ current: JSON.Object,
+        confirms: Bool = false,
+        as type: Value.Type = Value.self
+    ) throws -> Value {
+        guard let patch = confirms ? try confirmed().body.object : body.object else {
+            throw EdgeError.invalid([.init("", "This has to be an object.")])
+        }
         return try JSONBody.decode(type, from: .object(current.merged(with: patch)))
+    }
+
+    /// The body without its member `confirmation`, and what that says: what somebody sends again who was asked to look
+    /// again (409 `confirmation-required`).
+    package func confirmed() throws(EdgeError) -> (body: JSON, confirmation: String?) {
+        guard var object = body.object, let said = object["confirmation"] else { return (body, nil) }
+        guard let text = said.string else {
+            guard said.isNull else { throw .invalid([.init("/confirmation", "This has to be a text.")]) }
+            object["confirmation"] = nil
+            return (.object(object), nil)
+        }
+        object["confirmation"] = nil
+        return (.object(object), text)
     }
 
     /// The version that `If-Match` names.

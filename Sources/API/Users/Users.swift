@@ -184,6 +184,6 @@ extension Schema {
         )
 
     fileprivate static let deactivation = Schema.object(
-        optional: [("confirmation", .string.orNull.described("`confirmation` of the 409, where one came."))]
+        optional: [("confirmation", .confirmation)]
     ).named("Deactivation", example: [:])
 }

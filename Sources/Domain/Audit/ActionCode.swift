@@ -50,6 +50,11 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case claimLinkCreated = "claim_link.created"
     case claimLinkEnded = "claim_link.ended"
     case secretClaimed = "grant.secret_claimed"
+    /// The custodian replaced the secret; `after.overlap` says how long the former one works on.
+    case secretRegenerated = "grant.secret_regenerated"
+    case secretEnded = "grant.secret_ended"
+    /// Every secret and token of a grant ended at once.
+    case grantKilled = "grant.killed"
 
     case tokenIssued = "token.issued"
     case tokenRevoked = "token.revoked"

@@ -129,6 +129,8 @@ package enum Authority: Sendable, Hashable {
     case rule(IntegrationID, version: Int64)
     /// A scope that the caller's token carried.
     case scope(Scope)
+    /// The custodian of the grant's user, who alone may have its secret.
+    case custodian
     /// A one-time claim link.
     case claimLink(ClaimLinkID)
     /// A one-time link for setting a password.
@@ -143,6 +145,7 @@ package enum Authority: Sendable, Hashable {
         case .rule(let id, let version):
             ["kind": "rule", "id": .string(id.description), "version": .number(JSON.Number(version))]
         case .scope(let scope): ["kind": "scope", "id": .string(scope.description)]
+        case .custodian: ["kind": "custodian"]
         case .claimLink(let id): ["kind": "claim_link", "id": .string(id.description)]
         case .passwordLink(let id): ["kind": "password_link", "id": .string(id.description)]
         case .source(let id): ["kind": "source", "id": .string(id.description)]

@@ -174,14 +174,14 @@ package struct SecretClaim: Change {
     private let origin: Attribution.Origin
     private let receivedAt: Timestamp
     private let secret: OpaqueSecret
-    private let secretDigest: [UInt8]
+    private let new: NewSecret
 
     init(digest: [UInt8], origin: Attribution.Origin, in store: Store) {
         self.digest = digest
         self.origin = origin
         receivedAt = store.clock.now()
         secret = .make(.client, using: store.randomness)
-        secretDigest = store.keyring.digest(of: secret)
+        new = NewSecret(id: store.newID(), digest: store.keyring.digest(of: secret))
     }
 
     /// What an integration signs in with, shown this once.
@@ -221,14 +221,10 @@ package struct SecretClaim: Change {
         guard let row = links.first else { return .refused(AccessRefusal.notFound, []) }
         let link = try row.decode("id", as: ClaimLinkID.self)
         let grant = try row.decode("grant_id", as: GrantID.self)
-        transaction.narrow(.grant(grant))
-        _ = try await transaction.query(
-            """
-            UPDATE grants SET secret_digest = \(secretDigest), secret_claimed_at = \(now), epoch = epoch + 1,
-                version = version + 1, updated_at = \(now)
-            WHERE id = \(grant)
-            """
-        )
+        var new = new
+        new.madeBy = try row.decode("custodian_id")
+        new.link = link
+        try await transaction.replaceSecret(of: grant, with: new, overlap: .none)
         // Who held the link is not proved before members can sign in; the custodian is for whom it was made.
         let custodian = try row.decode("custodian_id", as: UserID?.self)
         let creator = try row.decode("created_by", as: UserID.self)
@@ -237,7 +233,7 @@ package struct SecretClaim: Change {
             .secretClaimed,
             .grant(grant),
             authority: .claimLink(link),
-            after: ["secret_digest_prefix": .string(CredentialDigest.prefix(of: secretDigest))],
+            after: new.entry,
             person: try row.decode("person_id")
         )
         return .done(Claimed(client: grant, secret: secret), [Recorded(draft, by: attribution)])

@@ -21,7 +21,10 @@ package struct ClientFacts: Sendable {
     /// Grant ∩ integration's ceiling ∩ the account's own permissions.
     package let scopes: ScopeSet
     package let checkedAt: Timestamp
-    let secretDigest: [UInt8]?
+    /// The secret by which the client proved who it is, once it did.
+    package var presented: GrantSecretID?
+    /// Digests of the secrets that work.
+    let secrets: [(id: GrantSecretID, digest: [UInt8])]
 
     /// The first reason to issue nothing, or nil.
     package func refusal(from address: IPAddress?) -> AccessRefusal? {
@@ -38,17 +41,26 @@ extension Store {
             """
             SELECT organization_id, user_id, user_kind, user_role, username, user_active, user_epoch, person_id,
                 integration_id, integration_scopes, integration_active, client_name, status, scopes, epoch, expires_at,
-                ip_allow_list, workspace_id, secret_digest, checked_at
+                ip_allow_list, workspace_id, secret_ids, secret_digests, checked_at
             FROM grant_of_client(\(grant))
             """
         )
         return try rows.first.map { try ClientFacts(grant: grant, row: $0) }
     }
 
-    /// Whether that is the client's secret. Takes the same time for a client without one.
+    /// Which of the client's secrets that is, or nil. Takes the same time for a client without one as for one with one.
+    package func secret(_ presented: OpaqueSecret, of client: ClientFacts) -> GrantSecretID? {
+        let none = [(id: GrantSecretID.lowest, digest: [UInt8](repeating: 0, count: 32))]
+        var found: GrantSecretID?
+        for secret in client.secrets.isEmpty ? none : client.secrets where keyring.matches(presented, secret.digest) {
+            found = secret.id
+        }
+        return client.secrets.isEmpty || presented.kind != .client ? nil : found
+    }
+
+    /// Whether that is one of the client's secrets.
     package func isSecret(_ secret: OpaqueSecret, of client: ClientFacts) -> Bool {
-        let isRight = keyring.matches(secret, client.secretDigest ?? [UInt8](repeating: 0, count: 32))
-        return isRight && client.secretDigest != nil && secret.kind == .client
+        self.secret(secret, of: client) != nil
     }
 }
 
@@ -80,7 +92,12 @@ extension ClientFacts {
             ),
             scopes: integration == nil ? granted : granted.intersection(try row.scopes("integration_scopes")),
             checkedAt: try row.decode("checked_at"),
-            secretDigest: try row.decode("secret_digest")
+            secrets: Array(
+                zip(
+                    try row.decode("secret_ids", as: [GrantSecretID]?.self) ?? [],
+                    try row.decode("secret_digests", as: [[UInt8]]?.self) ?? []
+                )
+            ).map { (id: $0, digest: $1) }
         )
     }
 }

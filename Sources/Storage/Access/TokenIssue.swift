@@ -91,7 +91,8 @@ package struct TokenIssue: Change {
             outcome: expiresAt == nil ? .refused : .done,
             reason: expiresAt == nil ? AccessRefusal.superseded.rawValue : nil,
             after: [
-                "grant": .string(client.grant.description), "scopes": .array(scopes.names.map(JSON.string)),
+                "grant": .string(client.grant.description), "secret": .orNull(client.presented),
+                "scopes": .array(scopes.names.map(JSON.string)),
                 "expires_at": .orNull(expiresAt),
             ],
             person: client.person

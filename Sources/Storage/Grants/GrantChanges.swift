@@ -29,7 +29,7 @@ package struct GrantCreation: SingleChange {
 
     package func make(in transaction: OrganizationTransaction) async throws -> (GrantView, [Recorded]) {
         let now = transaction.startedAt
-        let user = try await lockedUser(in: transaction)
+        let user = try await transaction.integrationUser(named: username)
         try terms.check(within: user.ceiling, at: now)
         let workspace = try await transaction.resolve(workspace, at: "/workspace")
         _ = try await transaction.query(
@@ -55,12 +55,13 @@ package struct GrantCreation: SingleChange {
         )
         return (view, [Recorded(draft, by: attribution)])
     }
+}
 
-    /// Held so that a leaver who is committed meanwhile ends this grant too, or makes it refused.
-    private func lockedUser(
-        in transaction: OrganizationTransaction
-    ) async throws -> (id: UserID, ceiling: ScopeSet) {
-        let rows = try await transaction.query(
+extension OrganizationTransaction {
+    /// The active user of an integration, held so that a leaver who is committed meanwhile ends this grant too, or makes
+    /// it refused.
+    fileprivate func integrationUser(named username: String) async throws -> (id: UserID, ceiling: ScopeSet) {
+        let rows = try await query(
             """
             SELECT u.id, i.scopes FROM users u
             JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
@@ -75,60 +76,103 @@ package struct GrantCreation: SingleChange {
     }
 }
 
-/// Changing what a grant allows. Refused when it is another version than the caller has seen, when it has ended, and,
-/// for scopes and addresses, when an integration's rule made it: those are changed at the integration.
+/// Changing what a grant allows, or whose it is. Refused when it is another version than the caller has seen, when it has
+/// ended, and, for scopes, addresses and user, when an integration's rule made it: those follow from the integration.
+///
+/// Another user ends its secrets, tokens and claim links. A list of addresses that leaves out where the grant was used in
+/// the last days asks for a second look.
 package struct GrantUpdate: SingleChange {
     package typealias Output = GrantView
 
     private let id: GrantID
     private let expectedVersion: Int64
     private let terms: GrantTerms
+    private let username: String?
+    private let caller: GrantID?
+    private let confirmation: String?
     private let attribution: Attribution
 
-    /// `version` is the one that the caller has seen.
-    package init(of id: GrantID, version: Int64, to terms: GrantTerms, by attribution: Attribution) {
+    /// `version` is the one that the caller has seen, `username` nil for the user that it has, `caller` the grant by
+    /// which the caller calls.
+    package init(
+        of id: GrantID,
+        version: Int64,
+        to terms: GrantTerms,
+        username: String? = nil,
+        caller: GrantID? = nil,
+        confirmation: String? = nil,
+        by attribution: Attribution
+    ) {
         self.id = id
         expectedVersion = version
         self.terms = terms
+        self.username = username
+        self.caller = caller
+        self.confirmation = confirmation
         self.attribution = attribution
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (GrantView, [Recorded]) {
+        guard let seen = try await transaction.grant(id) else { throw ChangeRefusal.notFound }
+        let movesUser = username.map { $0.lowercased() != seen.username.lowercased() } ?? false
+        // The user before the grant, as everybody locks them.
+        let user = movesUser ? try await transaction.integrationUser(named: username ?? "") : nil
         let before = try await transaction.lockedGrant(id)
         guard before.version == expectedVersion else { throw ChangeRefusal.stale }
         guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
-        guard before.terms != terms else { return (before, []) }
-        try checkChange(from: before, at: transaction.startedAt)
+        guard before.terms != terms || movesUser else { return (before, []) }
+        try checkChange(from: before, ceiling: user?.ceiling ?? before.ceiling, at: transaction.startedAt)
+        if terms.ipAllowList != before.terms.ipAllowList {
+            try await transaction.confirmCutOff(
+                of: "SELECT \(id)",
+                allowing: terms.ipAllowList,
+                for: id.description,
+                caller: caller == id ? attribution.origin.address : nil,
+                confirmation: confirmation
+            )
+        }
         transaction.narrow(.grant(id))
         _ = try await transaction.query(
             """
             UPDATE grants SET client_name = \(terms.clientName), expires_at = \(terms.expiresAt),
                 scopes = \(terms.scopes.names), ip_allow_list = \(terms.ipAllowList?.map(\.description) as [String]?),
-                version = version + 1, updated_at = \(transaction.startedAt)
+                user_id = \(user?.id ?? before.user), version = version + 1, updated_at = \(transaction.startedAt)
             WHERE id = \(id)
             """
         )
+        let links = user == nil ? [] : try await transaction.endCredentials(of: id)
         guard let after = try await transaction.grant(id) else { throw ChangeRefusal.notFound }
+        var former = before.terms.entry
+        var next = terms.entry
+        former["user"] = .string(before.user.description)
+        next["user"] = .string(after.user.description)
         let draft = AuditDraft(
             .grantUpdated,
             .grant(id),
             authority: .scope(.grantsWrite),
-            before: before.terms.entry.differing(from: terms.entry),
-            after: terms.entry.differing(from: before.terms.entry),
+            before: former.differing(from: next),
+            after: next.differing(from: former),
             person: before.person
         )
-        return (after, [Recorded(draft, by: attribution)])
+        let ended = links.map { AuditDraft.ended($0, because: "user_changed", person: before.person) }
+        return (after, ([draft] + ended).map { Recorded($0, by: attribution) })
     }
 
-    private func checkChange(from before: GrantView, at now: Timestamp) throws(ChangeRefusal) {
+    private func checkChange(
+        from before: GrantView,
+        ceiling: ScopeSet?,
+        at now: Timestamp
+    ) throws(ChangeRefusal) {
         if before.isOfRule {
-            guard terms.scopes == before.terms.scopes, terms.ipAllowList == before.terms.ipAllowList else {
-                throw .conflict("A rule made this grant: its scopes and addresses are changed at its integration.")
+            guard terms.scopes == before.terms.scopes, terms.ipAllowList == before.terms.ipAllowList,
+                username?.lowercased() ?? before.username.lowercased() == before.username.lowercased()
+            else {
+                throw .conflict("A rule made this grant: its user, scopes and addresses follow from its integration.")
             }
         }
         // What is left as it is need not be acceptable anew: an expiry that is over, a ceiling that was lowered.
         if terms.expiresAt != before.terms.expiresAt { try terms.checkExpiry(at: now) }
-        if terms.scopes != before.terms.scopes { try terms.checkScopes(within: before.ceiling) }
+        if terms.scopes != before.terms.scopes || ceiling != before.ceiling { try terms.checkScopes(within: ceiling) }
     }
 }
 
@@ -187,15 +231,7 @@ package struct GrantStateChange: SingleChange {
             after: ["status": .string(wanted.rawValue)],
             person: before.person
         )
-        let links = ended.map { link in
-            AuditDraft(
-                .claimLinkEnded,
-                .claimLink(link),
-                reason: "grant_ended",
-                authority: .scope(.grantsWrite),
-                person: before.person
-            )
-        }
+        let links = ended.map { AuditDraft.ended($0, because: "grant_ended", person: before.person) }
         return (after, ([changed] + links).map { Recorded($0, by: attribution) })
     }
 

@@ -45,13 +45,21 @@ package struct GrantView: Sendable {
     package let workspaceSlug: Slug
     /// Whether an integration's rule made it: its scopes and addresses are then the integration's.
     package let isOfRule: Bool
-    package let secretClaimedAt: Timestamp?
+    /// Those that work, oldest first; the last is the current one.
+    package let secrets: [GrantSecretView]
     package let lastUsedAt: Timestamp?
     package let lastUsedAddress: String?
     package let version: Int64
     package let createdAt: Timestamp
     package let updatedAt: Timestamp
     package let endedAt: Timestamp?
+    /// When the current secret was claimed or regenerated; nil where there is none.
+    package var secretClaimedAt: Timestamp? { secrets.last { $0.notAfter == nil }?.madeAt }
+    /// Which of the secrets that work was used last.
+    package var lastUsedSecret: GrantSecretID? {
+        secrets.filter { $0.lastUsedAt != nil }.max { ($0.lastUsedAt ?? $0.madeAt) < ($1.lastUsedAt ?? $1.madeAt) }?.id
+    }
+
     /// Scopes at most: the integration's.
     let ceiling: ScopeSet?
 
@@ -67,16 +75,20 @@ package struct GrantView: Sendable {
 extension OrganizationTransaction {
     /// The next grants behind `after`, oldest first.
     package func grants(after: GrantID?, most: Int) async throws -> [GrantView] {
-        let rows = try await query(
-            GrantView.selection
-                + " WHERE g.id > \(after ?? .lowest) ORDER BY g.id LIMIT \(most)"
-        )
-        return try rows.map { try GrantView(row: $0, at: startedAt) }
+        try await grants(GrantView.selection + " WHERE g.id > \(after ?? .lowest) ORDER BY g.id LIMIT \(most)")
     }
 
     /// nil where the organization has none of that id.
     package func grant(_ id: GrantID) async throws -> GrantView? {
-        try await query(GrantView.selection + " WHERE g.id = \(id)").first.map { try GrantView(row: $0, at: startedAt) }
+        try await grants(GrantView.selection + " WHERE g.id = \(id)").first
+    }
+
+    private func grants(_ selection: SQL) async throws -> [GrantView] {
+        let rows = try await query(selection)
+        let secrets = try await secrets(of: rows.map { try $0.decode("id") })
+        return try rows.map { row in
+            try GrantView(row: row, secrets: secrets[row.decode("id")] ?? [], at: startedAt)
+        }
     }
 
     /// The grant, locked until the transaction ends.
@@ -91,7 +103,7 @@ extension GrantView {
     fileprivate static let selection: SQL = """
         SELECT g.id, g.client_name, g.expires_at, g.scopes, g.ip_allow_list, g.status, g.user_id, u.username,
             u.person_id, u.integration_id, i.slug AS integration_slug, i.scopes AS ceiling, g.workspace_id,
-            w.slug AS workspace_slug, g.rule_integration_id, g.secret_claimed_at, g.last_used_at, g.last_used_address,
+            w.slug AS workspace_slug, g.rule_integration_id, g.last_used_at, g.last_used_address,
             g.version, g.created_at, g.updated_at, g.ended_at
         FROM grants g
         JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
@@ -99,7 +111,7 @@ extension GrantView {
         LEFT JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
         """
 
-    fileprivate init(row: PostgresRow, at now: Timestamp) throws {
+    fileprivate init(row: PostgresRow, secrets: [GrantSecretView], at now: Timestamp) throws {
         let status = try row.word("status", as: GrantStatus.self)
         let expiresAt = try row.decode("expires_at", as: Timestamp.self)
         let integration = try row.decode("integration_id", as: IntegrationID?.self)
@@ -128,7 +140,7 @@ extension GrantView {
             workspace: try row.decode("workspace_id"),
             workspaceSlug: try row.parse("workspace_slug"),
             isOfRule: try row.decode("rule_integration_id", as: IntegrationID?.self) != nil,
-            secretClaimedAt: try row.decode("secret_claimed_at"),
+            secrets: secrets,
             lastUsedAt: try row.decode("last_used_at"),
             lastUsedAddress: try row.decode("last_used_address"),
             version: try row.decode("version"),

@@ -51,6 +51,7 @@ package struct IntegrationUpdate: SingleChange {
     private let id: IntegrationID
     private let expectedVersion: Int64
     private let terms: IntegrationTerms
+    private let confirmation: String?
     private let attribution: Attribution
 
     /// `version` is the one that the caller has seen.
@@ -58,11 +59,13 @@ package struct IntegrationUpdate: SingleChange {
         of id: IntegrationID,
         version: Int64,
         to terms: IntegrationTerms,
+        confirmation: String? = nil,
         by attribution: Attribution
     ) {
         self.id = id
         expectedVersion = version
         self.terms = terms
+        self.confirmation = confirmation
         self.attribution = attribution
     }
 
@@ -74,6 +77,16 @@ package struct IntegrationUpdate: SingleChange {
         let former = before.terms.entry(workspace: before.workspace, custodian: before.custodian)
         let next = terms.entry(workspace: resolved.workspace, custodian: resolved.custodian)
         guard former != next else { return (before, []) }
+        if terms.ipAllowList != before.terms.ipAllowList {
+            // Grants that its rule made follow its list.
+            try await transaction.confirmCutOff(
+                of: "SELECT id FROM grants WHERE rule_integration_id = \(id) AND status <> 'ended'",
+                allowing: terms.ipAllowList,
+                for: id.description,
+                caller: nil,
+                confirmation: confirmation
+            )
+        }
         transaction.narrow(.integration(id))
         _ = try await transaction.query(
             """

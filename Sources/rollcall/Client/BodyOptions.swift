@@ -62,6 +62,12 @@ struct AccessOptions: ParsableArguments {
     }
 }
 
+/// What somebody says who was asked to look again.
+struct ConfirmOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The value that came with a request for confirmation.", valueName: "value"))
+    var confirm: String?
+}
+
 extension JSON {
     /// Nil stays nil, for `BodyOptions`.
     static func text(_ text: String?) -> JSON? { text.map { .string($0) } }

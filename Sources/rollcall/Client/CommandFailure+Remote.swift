@@ -15,6 +15,7 @@ extension CommandFailure {
             let place = error["pointer"]?.string ?? error["field"]?.string ?? ""
             message += "\n  \(place.isEmpty ? "" : place + ": ")\(error["detail"]?.string ?? error.text)"
         }
+        if let value = problem?["confirmation"]?.string { message += "\n  to confirm, add: --confirm \(value)" }
         if let request = problem?["request_id"]?.string { message += " (request \(request))" }
         self.init(ExitStatus(response.status), TerminalText.lines(message))
     }

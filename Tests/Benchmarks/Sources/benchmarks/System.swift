@@ -152,12 +152,15 @@ struct System {
                 SELECT organization_id, gen_random_uuid(), 'integration', 'integration', 'crm.robot', id, 'active',
                     now(), now()
                 FROM integrations LIMIT 1
-                RETURNING organization_id, id, integration_id)
-            INSERT INTO grants (organization_id, id, user_id, client_name, workspace_id, scopes, expires_at,
-                secret_digest, status, created_at, updated_at)
-            SELECT m.organization_id, '\(id.uuidString)', m.id, 'CRM', i.workspace_id, i.scopes,
-                now() + interval '90 days', '\\x\(digest)', 'active', now(), now()
-            FROM made m JOIN integrations i ON i.id = m.integration_id
+                RETURNING organization_id, id, integration_id), granted AS (
+                INSERT INTO grants (organization_id, id, user_id, client_name, workspace_id, scopes, expires_at, status,
+                    created_at, updated_at)
+                SELECT m.organization_id, '\(id.uuidString)', m.id, 'CRM', i.workspace_id, i.scopes,
+                    now() + interval '90 days', 'active', now(), now()
+                FROM made m JOIN integrations i ON i.id = m.integration_id
+                RETURNING organization_id, id)
+            INSERT INTO grant_secrets (organization_id, id, grant_id, digest, made_at)
+            SELECT organization_id, gen_random_uuid(), id, '\\x\(digest)', now() FROM granted
             """
         )
         return (TypeID.text("grt", id), secret)
