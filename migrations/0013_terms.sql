@@ -38,3 +38,44 @@ CREATE TABLE grant_addresses (
 CALL protect('grant_addresses', 'SELECT, INSERT, UPDATE, DELETE');
 
 ALTER TABLE tokens ADD COLUMN last_used_at timestamptz, ADD COLUMN last_used_address text;
+
+-- What an organization settles for itself.
+ALTER TABLE organizations
+    ADD COLUMN approvals text[] NOT NULL DEFAULT '{}',             -- for what a second admin is needed
+    ADD COLUMN longest_token_lifetime text NOT NULL DEFAULT 'P365D', -- of personal and workspace tokens, ISO 8601
+    ADD COLUMN version bigint NOT NULL DEFAULT 1,
+    ADD CONSTRAINT organizations_approvals_known
+        CHECK (approvals <@ ARRAY['grant_with_write_scope', 'grant_without_ip_restriction']);
+
+-- What one admin asked for and another has to agree to, exactly as it was asked for.
+CREATE TABLE approvals (
+    organization_id uuid NOT NULL REFERENCES organizations,
+    id              uuid NOT NULL,
+    kind            text NOT NULL,
+    target_id       uuid,                   -- what it is about; what came of it, once that is there
+    request         jsonb NOT NULL,
+    requested_by    uuid NOT NULL,
+    responsible_id  uuid NOT NULL,          -- the human behind who asked: themselves, or an integration user's custodian
+    requested_at    timestamptz NOT NULL,
+    expires_at      timestamptz NOT NULL,
+    status          text NOT NULL DEFAULT 'pending',
+    decided_by      uuid,
+    decided_at      timestamptz,
+    reason          text,
+    used_at         timestamptz,            -- where agreeing does not do it: when it was done, the once
+    PRIMARY KEY (organization_id, id),
+    CONSTRAINT approvals_kind_known
+        CHECK (kind IN ('grant.create', 'grant.change', 'password_link.create', 'organization.change')),
+    CONSTRAINT approvals_status_known
+        CHECK (status IN ('pending', 'approved', 'refused', 'withdrawn', 'moved', 'expired')),
+    CONSTRAINT approvals_decision_dated CHECK ((status = 'pending') = (decided_at IS NULL)),
+    -- Who asked never agrees, whatever the program believes; neither does the human behind an integration user.
+    CONSTRAINT approvals_second_admin CHECK (status IN ('pending', 'withdrawn', 'expired')
+        OR decided_by IS NOT NULL AND decided_by <> requested_by AND decided_by <> responsible_id),
+    CONSTRAINT approvals_used_after_approved CHECK (used_at IS NULL OR status = 'approved'),
+    CONSTRAINT approvals_requested_by FOREIGN KEY (organization_id, requested_by) REFERENCES users,
+    CONSTRAINT approvals_responsible FOREIGN KEY (organization_id, responsible_id) REFERENCES users,
+    CONSTRAINT approvals_decided_by FOREIGN KEY (organization_id, decided_by) REFERENCES users
+);
+CREATE INDEX approvals_pending ON approvals (organization_id, expires_at) WHERE status = 'pending';
+CALL protect('approvals', 'SELECT, INSERT, UPDATE');

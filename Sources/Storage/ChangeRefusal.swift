@@ -42,6 +42,8 @@ package enum ChangeRefusal: Error, Sendable, Hashable {
             self = .conflict("This slug is taken.")
         case "users_username_unique":
             self = .conflict("An active user has this username.")
+        case "approvals_second_admin":
+            self = .conflict("Who asked may not agree.")
         default:
             return nil
         }

@@ -76,10 +76,7 @@ struct GrantCommand: ParsableCommand {
                 ("expires_at", .text(expiresAt)), ("scopes", access.scopeMember),
                 ("ip_allow_list", body.body == nil ? access.rangeMember ?? .null : access.rangeMember),
             ])
-            try client.output.writer.write(
-                await client.connection.client().post("/v1/grants", grant).body,
-                columns: columns
-            )
+            try client.print(settled: await client.connection.client().post("/v1/grants", grant).body, columns: columns)
         }
     }
 
@@ -108,7 +105,7 @@ struct GrantCommand: ParsableCommand {
                 ("ip_allow_list", access.rangeMember),
             ])
             let path = "/v1/grants/" + URLText.escaped(id)
-            try client.output.writer.write(await client.connection.client().patch(path, change).body, columns: columns)
+            try client.print(settled: await client.connection.client().patch(path, change).body, columns: columns)
         }
     }
 

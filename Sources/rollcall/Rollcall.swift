@@ -31,7 +31,10 @@ struct Rollcall: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "WHAT INTEGRATIONS MAY DO",
-                subcommands: [IntegrationCommand.self, UserCommand.self, GrantCommand.self]
+                subcommands: [
+                    IntegrationCommand.self, UserCommand.self, GrantCommand.self, ApprovalCommand.self,
+                    OrganizationCommand.self,
+                ]
             ),
             CommandGroup(
                 name: "WHO DID WHAT",

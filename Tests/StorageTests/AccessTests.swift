@@ -96,7 +96,7 @@ import Transparency
                         scopes: ScopeSet([.peopleRead]),
                         ipAllowList: [try NetworkRange("198.51.100.0/24")]
                     ),
-                    to: "CRM.robot",
+                    to: .username("CRM.robot"),
                     in: .id(organization.workspace),
                     by: fixture.attribution(of: admin),
                     store: fixture.store

@@ -75,6 +75,11 @@ extension StoreFixture {
         try await member(.auditor, in: organization)
     }
 
+    /// Another token of the same account.
+    package func token(of account: TestAccount, in organization: TestOrganization) async throws -> TestAccount {
+        try await self.account(account.user, account.username, in: organization.id, scopes: .all)
+    }
+
     private func account(
         _ user: UserID,
         _ username: String,

@@ -24,18 +24,19 @@ extension Operation {
             .grantCreated,
             "Grant access to a user of an integration; its secret is claimed by a claim link",
             body: .newGrant,
-            answers: .grant
+            answers: .grant,
+            waiting: .approval
         ) { call in
             let new: NewGrant = try call.decode()
             try AccessMembers.requireAllowList(in: call.body)
             let creation = GrantCreation(
                 try new.members.terms(),
-                to: new.members.username,
+                to: .username(new.members.username),
                 in: try AccessMembers.workspace(new.workspace),
                 by: call.attribution,
                 store: call.store
             )
-            return try await call.create(creation, \.json)
+            return try await call.create(GrantRequest(creation, by: call.caller, call.attribution)) { $0.json(\.json) }
         },
         .read(
             "getGrant",
@@ -58,7 +59,8 @@ extension Operation {
             "Change client name, expiry, scopes, addresses or user of a grant; another user ends its secrets and tokens",
             target: .grant,
             body: .grantChange,
-            answers: .grant
+            answers: .grant,
+            waiting: .approval
         ) { call in
             let version = try call.expectedVersion()
             let current = try await call.grant()
@@ -67,13 +69,15 @@ extension Operation {
                 of: current.id,
                 version: version,
                 to: try wanted.terms(),
-                username: wanted.username,
+                user: .username(wanted.username),
                 caller: call.caller.grant,
                 confirmation: try call.confirmed().confirmation,
                 by: call.attribution
             )
-            let changed = try await call.perform(update)
-            return .changed(changed.json, version: changed.version)
+            switch try await call.perform(GrantRequest(update, by: call.caller, call.attribution)) {
+            case .done(let changed): return .changed(changed.json, version: changed.version)
+            case .waits(let approval): return .waiting(approval.json)
+            }
         },
         .remove(
             "endGrant",

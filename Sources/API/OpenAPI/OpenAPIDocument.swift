@@ -125,7 +125,7 @@ extension Operation {
     private var tag: String { path.split(separator: "/").dropFirst().first.map(String.init) ?? "" }
 
     fileprivate var schemas: [Schema] {
-        [body?.schema, answers.schema].compactMap(\.self) + parameters.map(\.schema)
+        [body?.schema, answers.schema, answers.waiting].compactMap(\.self) + parameters.map(\.schema)
     }
 
     fileprivate var documented: JSON.Object {
@@ -163,6 +163,13 @@ extension Operation {
         }
         if let schema = answers.schema { answer["content"] = ["application/json": ["schema": .object(schema.json)]] }
         responses[String(answers.status.code)] = .object(answer)
+        if let waiting = answers.waiting {
+            responses["202"] = [
+                "description": "Nothing was done yet: a second admin is needed.",
+                "headers": ["Location": ["schema": ["type": "string"]]],
+                "content": ["application/json": ["schema": .object(waiting.json)]],
+            ]
+        }
         for problem in OpenAPIDocument.problems where mayAnswer(problem.status) {
             responses[String(problem.status.code)] = ["$ref": .string("#/components/responses/\(problem.name)")]
         }

@@ -99,6 +99,9 @@ package struct APICall: Sendable {
             showsSecret: showsSecret,
             answer: body
         )
+        if answered.body["id"]?.string.flatMap({ ApprovalID($0) }) != nil, operation.answers.waiting != nil {
+            return .waiting(answered.body, isReplay: answered.isReplay)
+        }
         var answer = APIAnswer(.object(answered.body), status: .created, isReplay: answered.isReplay)
         if operation.answers.fields.contains(.location), let id = answered.body["id"]?.string {
             answer.fields[.location] = request.uri.path + "/" + id
@@ -147,6 +150,13 @@ package struct APIAnswer: Sendable {
     package static func changed(_ body: JSON.Object, version: Int64? = nil) -> APIAnswer {
         var answer = APIAnswer(.object(body))
         answer.fields[.eTag] = version.map { EntityTag(version: $0).description }
+        return answer
+    }
+
+    /// That it waits for a second admin; the entry is committed with it.
+    package static func waiting(_ approval: JSON.Object, isReplay: Bool = false) -> APIAnswer {
+        var answer = APIAnswer(.object(approval), status: .accepted, isReplay: isReplay)
+        answer.fields[.location] = approval["id"]?.string.map { "/v1/approvals/" + $0 }
         return answer
     }
 

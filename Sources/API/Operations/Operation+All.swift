@@ -1,7 +1,8 @@
 extension Operation {
     /// The table: every operation of the API, in the order of the document.
     static let all: [Operation] = [
-        identity, workspaces, sources, sourceKeys, sourceVerification, deliveries, rejectedRequests, events, people,
+        identity, organization, workspaces, approvals, sources, sourceKeys, sourceVerification, deliveries,
+        rejectedRequests, events, people,
         users,
         integrations,
         grants,

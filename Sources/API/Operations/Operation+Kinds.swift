@@ -45,6 +45,7 @@ extension Operation {
         isBodyOptional: Bool = false,
         answers schema: Schema,
         hasLocation: Bool = true,
+        waiting: Schema? = nil,
         _ run: @escaping @Sendable (APICall) async throws -> APIAnswer
     ) -> Operation {
         Operation(
@@ -57,7 +58,13 @@ extension Operation {
             target: target,
             parameters: [.idempotencyKey],
             body: Body(body, isOptional: isBodyOptional),
-            answers: Answers(.created, schema, "It was made.", fields: hasLocation ? [.location] : []),
+            answers: Answers(
+                .created,
+                schema,
+                "It was made.",
+                fields: hasLocation ? [.location] : [],
+                waiting: waiting
+            ),
             run: .called(run)
         )
     }
@@ -69,9 +76,10 @@ extension Operation {
         _ access: Access,
         _ action: ActionCode,
         _ summary: String,
-        target: PathTarget,
+        target: PathTarget? = nil,
         body: Schema,
         answers schema: Schema,
+        waiting: Schema? = nil,
         _ run: @escaping @Sendable (APICall) async throws -> APIAnswer
     ) -> Operation {
         Operation(
@@ -84,7 +92,7 @@ extension Operation {
             target: target,
             parameters: [.ifMatch],
             body: Body(body, contentTypes: ["application/merge-patch+json", "application/json"]),
-            answers: Answers(.ok, schema, "As it is after the change.", fields: [.eTag]),
+            answers: Answers(.ok, schema, "As it is after the change.", fields: [.eTag], waiting: waiting),
             run: .called(run)
         )
     }

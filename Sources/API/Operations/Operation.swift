@@ -94,17 +94,21 @@ package struct Operation: Sendable {
         package let schema: Schema?
         package let summary: String
         package var fields: [HTTPField.Name] = []
+        /// What it answers instead (202) where a second admin is needed first; nil where none ever is.
+        package var waiting: Schema?
 
         package init(
             _ status: HTTPResponse.Status,
             _ schema: Schema?,
             _ summary: String,
-            fields: [HTTPField.Name] = []
+            fields: [HTTPField.Name] = [],
+            waiting: Schema? = nil
         ) {
             self.status = status
             self.schema = schema
             self.summary = summary
             self.fields = fields
+            self.waiting = waiting
         }
     }
 
@@ -136,6 +140,7 @@ package struct PathTarget: Sendable {
     package static let integration = PathTarget(AuditTarget.integration)
     package static let workspace = PathTarget(AuditTarget.workspace)
     package static let grant = PathTarget(AuditTarget.grant)
+    package static let approval = PathTarget(AuditTarget.approval)
     package static let source = PathTarget(AuditTarget.source)
     package static let delivery = PathTarget(AuditTarget.delivery)
     package static let event = PathTarget(AuditTarget.event)

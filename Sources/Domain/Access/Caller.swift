@@ -196,6 +196,8 @@ package enum AccessRefusal: String, Error, Sendable, CaseIterable {
     case tokenExpired = "token_expired"
     case wrongAudience = "wrong_audience"
     case scopeMissing = "scope_missing"
+    /// Who asked may not agree; neither may who is no security admin.
+    case secondAdminNeeded = "second_admin_needed"
     case notFound = "not_found"
     case wrongSecret = "wrong_secret"
     case wrongPassword = "wrong_password"

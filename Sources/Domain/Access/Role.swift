@@ -2,7 +2,7 @@
 package enum Role: String, Sendable, CaseIterable {
     /// Operates the organization.
     case securityAdmin = "security_admin"
-    /// Reads everything, changes nothing.
+    /// Reads everything, changes nothing but tokens of its own.
     case auditor
     /// A person's own account.
     case member
@@ -17,8 +17,9 @@ package enum Role: String, Sendable, CaseIterable {
         case .auditor:
             ScopeSet([
                 .peopleRead, .usersRead, .integrationsRead, .grantsRead, .sourcesRead, .eventsRead, .auditRead,
+                .tokensRead, .tokensWrite,
             ])
-        case .member: ScopeSet([.peopleReadSelf])
+        case .member: ScopeSet([.peopleReadSelf, .tokensRead, .tokensWrite])
         case .source: .none
         }
     }

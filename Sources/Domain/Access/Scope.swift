@@ -11,6 +11,14 @@ package struct Scope: Hashable, Comparable, Sendable, LosslessStringConvertible 
         self.description = description
     }
 
+    /// Whether it reads and no more: its action is `read`, or begins with `read.`, or it only asks about tokens. A scope
+    /// without an action opens a whole door, and so may change something.
+    package var isReadOnly: Bool {
+        guard let colon = description.firstIndex(of: ":") else { return false }
+        let action = description[description.index(after: colon)...]
+        return action == "read" || action.hasPrefix("read.") || self == .tokensIntrospect
+    }
+
     private init(builtIn description: String) { self.description = description }
 
     package static func < (one: Scope, other: Scope) -> Bool { one.description < other.description }
@@ -32,6 +40,10 @@ package struct Scope: Hashable, Comparable, Sendable, LosslessStringConvertible 
     package static let auditRead = Scope(builtIn: "audit:read")
     package static let auditAppend = Scope(builtIn: "audit:append")
     package static let tokensIntrospect = Scope(builtIn: "tokens:introspect")
+    /// Personal tokens of the caller, and for admins those of others and of workspaces.
+    package static let tokensRead = Scope(builtIn: "tokens:read")
+    package static let tokensWrite = Scope(builtIn: "tokens:write")
+    package static let organizationWrite = Scope(builtIn: "organization:write")
     package static let mcp = Scope(builtIn: "mcp")
     package static let scim = Scope(builtIn: "scim")
 
@@ -52,6 +64,9 @@ package struct Scope: Hashable, Comparable, Sendable, LosslessStringConvertible 
         (.auditRead, "Read the audit log"),
         (.auditAppend, "Append entries to the audit log"),
         (.tokensIntrospect, "Ask whether a token of the organization is good"),
+        (.tokensRead, "Read personal and workspace tokens, never their values"),
+        (.tokensWrite, "Make and revoke personal tokens, and, for security admins, workspace tokens"),
+        (.organizationWrite, "Change the settings, workspaces and scopes of the organization"),
         (.mcp, "Use the MCP endpoint"),
         (.scim, "Use the SCIM endpoint"),
     ]

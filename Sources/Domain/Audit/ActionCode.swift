@@ -1,6 +1,7 @@
 /// What was done or tried. Raw values stand in leaves and in auditors' queries and never change their meaning.
 package enum ActionCode: String, Sendable, CaseIterable {
     case organizationCreated = "organization.created"
+    case organizationUpdated = "organization.updated"
     case organizationRead = "organization.read"
 
     case deliveryAccepted = "delivery.accepted"
@@ -55,6 +56,14 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case secretEnded = "grant.secret_ended"
     /// Every secret and token of a grant ended at once.
     case grantKilled = "grant.killed"
+
+    case approvalRequested = "approval.requested"
+    case approvalApproved = "approval.approved"
+    case approvalRefused = "approval.refused"
+    case approvalWithdrawn = "approval.withdrawn"
+    /// Agreed to, and no longer possible: nothing was done.
+    case approvalMoved = "approval.moved"
+    case approvalRead = "approval.read"
 
     case tokenIssued = "token.issued"
     case tokenRevoked = "token.revoked"

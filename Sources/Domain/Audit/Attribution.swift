@@ -135,6 +135,8 @@ package enum Authority: Sendable, Hashable {
     case claimLink(ClaimLinkID)
     /// A one-time link for setting a password.
     case passwordLink(PasswordLinkID)
+    /// What a second admin agreed to.
+    case approval(ApprovalID)
     /// What a source said about a person that it brought.
     case source(SourceID)
     /// An operator with access to the machine and the owner's role.
@@ -148,6 +150,7 @@ package enum Authority: Sendable, Hashable {
         case .custodian: ["kind": "custodian"]
         case .claimLink(let id): ["kind": "claim_link", "id": .string(id.description)]
         case .passwordLink(let id): ["kind": "password_link", "id": .string(id.description)]
+        case .approval(let id): ["kind": "approval", "id": .string(id.description)]
         case .source(let id): ["kind": "source", "id": .string(id.description)]
         case .operatorAccess: ["kind": "operator"]
         }
@@ -178,6 +181,7 @@ package struct AuditTarget: Sendable, Hashable {
     package static func claimLink(_ id: ClaimLinkID) -> AuditTarget { AuditTarget("claim_link", id) }
     package static func session(_ id: SessionID) -> AuditTarget { AuditTarget("session", id) }
     package static func passwordLink(_ id: PasswordLinkID) -> AuditTarget { AuditTarget("password_link", id) }
+    package static func approval(_ id: ApprovalID) -> AuditTarget { AuditTarget("approval", id) }
     package static func token(_ id: TokenID) -> AuditTarget { AuditTarget("token", id) }
     package static func source(_ id: SourceID) -> AuditTarget { AuditTarget("source", id) }
     package static func sourceKey(_ id: SourceKeyID) -> AuditTarget { AuditTarget("source_key", id) }

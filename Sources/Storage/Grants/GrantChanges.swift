@@ -7,36 +7,35 @@ package struct GrantCreation: SingleChange {
     package typealias Output = GrantView
 
     private let id: GrantID
-    private let username: String
+    private let user: UserReference
     private let workspace: WorkspaceReference
-    private let terms: GrantTerms
+    let terms: GrantTerms
+    var authority = Authority.scope(.grantsWrite)
     private let attribution: Attribution
 
-    /// `username` names an active user of an integration; whether it does is checked when the change is made.
+    /// `user` is an active user of an integration; whether it is that is checked when the change is made.
     package init(
         _ terms: GrantTerms,
-        to username: String,
+        to user: UserReference,
         in workspace: WorkspaceReference,
         by attribution: Attribution,
         store: Store
     ) {
         id = store.newID()
         self.terms = terms
-        self.username = username
+        self.user = user
         self.workspace = workspace
         self.attribution = attribution
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (GrantView, [Recorded]) {
         let now = transaction.startedAt
-        let user = try await transaction.integrationUser(named: username)
-        try terms.check(within: user.ceiling, at: now)
-        let workspace = try await transaction.resolve(workspace, at: "/workspace")
+        let (user, workspace) = try await check(in: transaction)
         _ = try await transaction.query(
             """
             INSERT INTO grants (organization_id, id, user_id, client_name, workspace_id, scopes, ip_allow_list,
                 expires_at, status, created_at, updated_at)
-            VALUES (\(transaction.organization), \(id), \(user.id), \(terms.clientName), \(workspace),
+            VALUES (\(transaction.organization), \(id), \(user), \(terms.clientName), \(workspace),
                 \(terms.scopes.names), \(terms.ipAllowList?.map(\.description) as [String]?), \(terms.expiresAt), 'active',
                 \(now), \(now))
             """
@@ -44,28 +43,40 @@ package struct GrantCreation: SingleChange {
         guard let view = try await transaction.grant(id) else { throw ChangeRefusal.notFound }
         var after = terms.entry
         after["status"] = "active"
-        after["user"] = .string(user.id.description)
+        after["user"] = .string(user.description)
         after["workspace"] = .string(workspace.description)
         let draft = AuditDraft(
             .grantCreated,
             .grant(id),
-            authority: .scope(.grantsWrite),
+            authority: authority,
             after: after,
             person: view.person
         )
         return (view, [Recorded(draft, by: attribution)])
+    }
+
+    /// Everything that can be said against it; the user is held until the commit.
+    func check(in transaction: OrganizationTransaction) async throws -> (user: UserID, workspace: WorkspaceID) {
+        let user = try await transaction.integrationUser(user)
+        try terms.check(within: user.ceiling, at: transaction.startedAt)
+        return (user.id, try await transaction.resolve(workspace, at: "/workspace"))
     }
 }
 
 extension OrganizationTransaction {
     /// The active user of an integration, held so that a leaver who is committed meanwhile ends this grant too, or makes
     /// it refused.
-    fileprivate func integrationUser(named username: String) async throws -> (id: UserID, ceiling: ScopeSet) {
+    fileprivate func integrationUser(_ user: UserReference) async throws -> (id: UserID, ceiling: ScopeSet) {
+        let named: SQL =
+            switch user {
+            case .id(let id): "u.id = \(id)"
+            case .username(let name): "lower(u.username) = lower(\(name))"
+            }
         let rows = try await query(
             """
             SELECT u.id, i.scopes FROM users u
             JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
-            WHERE lower(u.username) = lower(\(username)) AND u.kind = 'integration' AND u.status = 'active'
+            WHERE \(named) AND u.kind = 'integration' AND u.status = 'active'
             FOR SHARE OF u
             """
         )
@@ -84,21 +95,22 @@ extension OrganizationTransaction {
 package struct GrantUpdate: SingleChange {
     package typealias Output = GrantView
 
-    private let id: GrantID
-    private let expectedVersion: Int64
-    private let terms: GrantTerms
-    private let username: String?
+    let id: GrantID
+    let expectedVersion: Int64
+    let terms: GrantTerms
+    let user: UserReference?
     private let caller: GrantID?
-    private let confirmation: String?
+    let confirmation: String?
+    var authority = Authority.scope(.grantsWrite)
     private let attribution: Attribution
 
-    /// `version` is the one that the caller has seen, `username` nil for the user that it has, `caller` the grant by
+    /// `version` is the one that the caller has seen, `user` nil for the user that it has, `caller` the grant by
     /// which the caller calls.
     package init(
         of id: GrantID,
         version: Int64,
         to terms: GrantTerms,
-        username: String? = nil,
+        user: UserReference? = nil,
         caller: GrantID? = nil,
         confirmation: String? = nil,
         by attribution: Attribution
@@ -106,37 +118,21 @@ package struct GrantUpdate: SingleChange {
         self.id = id
         expectedVersion = version
         self.terms = terms
-        self.username = username
+        self.user = user
         self.caller = caller
         self.confirmation = confirmation
         self.attribution = attribution
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (GrantView, [Recorded]) {
-        guard let seen = try await transaction.grant(id) else { throw ChangeRefusal.notFound }
-        let movesUser = username.map { $0.lowercased() != seen.username.lowercased() } ?? false
-        // The user before the grant, as everybody locks them.
-        let user = movesUser ? try await transaction.integrationUser(named: username ?? "") : nil
-        let before = try await transaction.lockedGrant(id)
-        guard before.version == expectedVersion else { throw ChangeRefusal.stale }
-        guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
-        guard before.terms != terms || movesUser else { return (before, []) }
-        try checkChange(from: before, ceiling: user?.ceiling ?? before.ceiling, at: transaction.startedAt)
-        if terms.ipAllowList != before.terms.ipAllowList {
-            try await transaction.confirmCutOff(
-                of: "SELECT \(id)",
-                allowing: terms.ipAllowList,
-                for: id.description,
-                caller: caller == id ? attribution.origin.address : nil,
-                confirmation: confirmation
-            )
-        }
+        let (before, user) = try await check(in: transaction)
+        guard before.terms != terms || user != nil else { return (before, []) }
         transaction.narrow(.grant(id))
         _ = try await transaction.query(
             """
             UPDATE grants SET client_name = \(terms.clientName), expires_at = \(terms.expiresAt),
                 scopes = \(terms.scopes.names), ip_allow_list = \(terms.ipAllowList?.map(\.description) as [String]?),
-                user_id = \(user?.id ?? before.user), version = version + 1, updated_at = \(transaction.startedAt)
+                user_id = \(user ?? before.user), version = version + 1, updated_at = \(transaction.startedAt)
             WHERE id = \(id)
             """
         )
@@ -149,13 +145,45 @@ package struct GrantUpdate: SingleChange {
         let draft = AuditDraft(
             .grantUpdated,
             .grant(id),
-            authority: .scope(.grantsWrite),
+            authority: authority,
             before: former.differing(from: next),
             after: next.differing(from: former),
             person: before.person
         )
         let ended = links.map { AuditDraft.ended($0, because: "user_changed", person: before.person) }
         return (after, ([draft] + ended).map { Recorded($0, by: attribution) })
+    }
+
+    /// Whether it names another user than the grant has.
+    func movesUser(of grant: GrantView) -> Bool {
+        switch user {
+        case nil: false
+        case .id(let id): id != grant.user
+        case .username(let name): name.lowercased() != grant.username.lowercased()
+        }
+    }
+
+    /// Everything that can be said against it, with the grant as it is, locked, and its new user, where it gets one.
+    func check(in transaction: OrganizationTransaction) async throws -> (before: GrantView, user: UserID?) {
+        guard let seen = try await transaction.grant(id) else { throw ChangeRefusal.notFound }
+        // The user before the grant, as everybody locks them.
+        var next: (id: UserID, ceiling: ScopeSet)?
+        if let user, movesUser(of: seen) { next = try await transaction.integrationUser(user) }
+        let before = try await transaction.lockedGrant(id)
+        guard before.version == expectedVersion else { throw ChangeRefusal.stale }
+        guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
+        guard before.terms != terms || next != nil else { return (before, nil) }
+        try checkChange(from: before, ceiling: next?.ceiling ?? before.ceiling, at: transaction.startedAt)
+        if terms.ipAllowList != before.terms.ipAllowList {
+            try await transaction.confirmCutOff(
+                of: "SELECT \(id)",
+                allowing: terms.ipAllowList,
+                for: id.description,
+                caller: caller == id ? attribution.origin.address : nil,
+                confirmation: confirmation
+            )
+        }
+        return (before, next?.id)
     }
 
     private func checkChange(
@@ -165,7 +193,7 @@ package struct GrantUpdate: SingleChange {
     ) throws(ChangeRefusal) {
         if before.isOfRule {
             guard terms.scopes == before.terms.scopes, terms.ipAllowList == before.terms.ipAllowList,
-                username?.lowercased() ?? before.username.lowercased() == before.username.lowercased()
+                !movesUser(of: before)
             else {
                 throw .conflict("A rule made this grant: its user, scopes and addresses follow from its integration.")
             }

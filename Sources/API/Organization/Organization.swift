@@ -1,0 +1,120 @@
+import Domain
+import Edge
+import Storage
+import Transparency
+
+extension Operation {
+    static let organization: [Operation] = [
+        .read(
+            "getOrganization",
+            "/v1/organization",
+            .anyone,
+            .organizationRead,
+            "The organization of the token",
+            answers: .organization,
+            hasTag: true
+        ) { call in
+            let organization = try await call.organization()
+            return .read(organization.json, version: organization.version)
+        },
+        .change(
+            "changeOrganization",
+            "/v1/organization",
+            .scope(.organizationWrite),
+            .organizationUpdated,
+            "Change name or settings; needing a second admin less often than now needs a second admin",
+            body: .organizationChange,
+            answers: .organization,
+            waiting: .approval
+        ) { call in
+            let version = try call.expectedVersion()
+            let wanted: OrganizationMembers = try call.patched(try await call.organization().members)
+            let update = OrganizationUpdate(version: version, to: try wanted.terms(), by: call.attribution)
+            switch try await call.perform(OrganizationRequest(update, by: call.caller, call.attribution)) {
+            case .done(let changed): return .changed(changed.json, version: changed.version)
+            case .waits(let approval): return .waiting(approval.json)
+            }
+        },
+    ]
+}
+
+extension APICall {
+    /// The organization of the caller.
+    func organization() async throws -> OrganizationView {
+        guard let organization = try await read({ try await $0.organization() }) else {
+            throw ImpossibleRows(description: "organizations has no row of a caller's organization")
+        }
+        return organization
+    }
+}
+
+private struct OrganizationMembers: Decodable {
+    var name: String
+    var approvals: [String]
+    var longestTokenLifetime: String
+
+    enum CodingKeys: String, CodingKey {
+        case name, approvals
+        case longestTokenLifetime = "longest_token_lifetime"
+    }
+
+    func terms() throws(EdgeError) -> OrganizationTerms {
+        var known: Set<ApprovalRequirement> = []
+        for (place, word) in approvals.enumerated() {
+            guard let requirement = ApprovalRequirement(rawValue: word) else {
+                throw .invalid([.init("/approvals/\(place)", "This is nothing that can need a second admin.")])
+            }
+            known.insert(requirement)
+        }
+        guard let longest = ISODuration(longestTokenLifetime) else {
+            throw .invalid([.init("/longest_token_lifetime", "An ISO 8601 duration of a minute to ten years.")])
+        }
+        let name = try Texts.name(name, at: "/name")
+        return OrganizationTerms(name: name, approvals: known, longestTokenLifetime: longest)
+    }
+}
+
+extension OrganizationView {
+    fileprivate var members: JSON.Object {
+        [
+            "name": .string(name), "approvals": .array(terms.approvals.map(\.rawValue).sorted().map(JSON.string)),
+            "longest_token_lifetime": .string(terms.longestTokenLifetime.description),
+        ]
+    }
+
+    fileprivate var json: JSON.Object {
+        var json: JSON.Object = ["id": .string(id.description), "slug": .string(slug.description)]
+        for (name, value) in members.members { json[name] = value }
+        json["created_at"] = .string(createdAt.description)
+        return json
+    }
+}
+
+extension Schema {
+    private static let settings: [(String, Schema)] = [
+        ("name", .name),
+        (
+            "approvals",
+            Schema.array(of: .word(of: ApprovalRequirement.allCases.map(\.rawValue)))
+                .described("For what a second admin is needed.")
+        ),
+        (
+            "longest_token_lifetime",
+            .string.described("ISO 8601; how far ahead a personal or workspace token may expire.")
+        ),
+    ]
+
+    fileprivate static let organization = Schema.object(
+        [("id", .id("org")), ("slug", .slug)] + settings + [("created_at", .time)]
+    ).named(
+        "Organization",
+        example: [
+            "id": "org_01k9qyc5qje1qsv9svhrqgc8cz", "slug": "acme", "name": "Acme",
+            "approvals": ["grant_with_write_scope"], "longest_token_lifetime": "P365D",
+            "created_at": "2026-11-21T09:00:00Z",
+        ]
+    )
+
+    fileprivate static let organizationChange = Schema.object(optional: settings)
+        .named("OrganizationChange", example: ["approvals": ["grant_with_write_scope"]])
+}
