@@ -36,7 +36,7 @@ BEGIN
         u.id, u.kind, u.role, u.username, u.status = 'active', u.epoch = t.user_epoch, u.person_id,
         i.id, i.scopes, i.status = 'active',
         g.id, g.client_name, g.status, g.scopes, g.epoch = t.grant_epoch, g.expires_at, g.ip_allow_list,
-        g.workspace_id, clock_timestamp()
+        coalesce(g.workspace_id, t.workspace_id), clock_timestamp()
     FROM tokens t
     JOIN users u ON (u.organization_id, u.id) = (t.organization_id, t.user_id)
     LEFT JOIN grants g ON (g.organization_id, g.id) = (t.organization_id, t.grant_id)

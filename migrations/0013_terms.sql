@@ -79,3 +79,15 @@ CREATE TABLE approvals (
 );
 CREATE INDEX approvals_pending ON approvals (organization_id, expires_at) WHERE status = 'pending';
 CALL protect('approvals', 'SELECT, INSERT, UPDATE');
+
+-- Personal and workspace tokens: made by people, shown once.
+ALTER TABLE tokens
+    DROP CONSTRAINT tokens_kind_known,
+    ADD CONSTRAINT tokens_kind_known CHECK (kind IN ('access', 'refresh', 'personal', 'workspace')),
+    ADD COLUMN workspace_id uuid,           -- of a workspace token
+    ADD COLUMN created_by uuid,             -- who made it, and saw it
+    ADD COLUMN version bigint NOT NULL DEFAULT 1,
+    ADD CONSTRAINT tokens_workspace_present CHECK ((kind = 'workspace') = (workspace_id IS NOT NULL)),
+    ADD CONSTRAINT tokens_workspace FOREIGN KEY (organization_id, workspace_id) REFERENCES workspaces,
+    ADD CONSTRAINT tokens_created_by FOREIGN KEY (organization_id, created_by) REFERENCES users;
+CREATE INDEX tokens_made ON tokens (organization_id, id) WHERE kind IN ('personal', 'workspace');

@@ -32,8 +32,8 @@ struct Rollcall: AsyncParsableCommand {
             CommandGroup(
                 name: "WHAT INTEGRATIONS MAY DO",
                 subcommands: [
-                    IntegrationCommand.self, UserCommand.self, GrantCommand.self, ApprovalCommand.self,
-                    OrganizationCommand.self,
+                    IntegrationCommand.self, UserCommand.self, GrantCommand.self, TokenCommand.self,
+                    ApprovalCommand.self, OrganizationCommand.self,
                 ]
             ),
             CommandGroup(

@@ -136,6 +136,7 @@ extension Operation {
         _ action: ActionCode,
         _ summary: String,
         target: PathTarget,
+        parameters: [Parameter] = [],
         _ run: @escaping @Sendable (APICall) async throws -> APIAnswer
     ) -> Operation {
         Operation(
@@ -146,6 +147,7 @@ extension Operation {
             action: action,
             summary: summary,
             target: target,
+            parameters: parameters,
             answers: Answers(.noContent, nil, "It is gone."),
             run: .called(run)
         )

@@ -140,6 +140,7 @@ package struct PathTarget: Sendable {
     package static let integration = PathTarget(AuditTarget.integration)
     package static let workspace = PathTarget(AuditTarget.workspace)
     package static let grant = PathTarget(AuditTarget.grant)
+    package static let token = PathTarget(AuditTarget.token)
     package static let approval = PathTarget(AuditTarget.approval)
     package static let source = PathTarget(AuditTarget.source)
     package static let delivery = PathTarget(AuditTarget.delivery)

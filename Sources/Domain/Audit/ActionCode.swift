@@ -67,6 +67,10 @@ package enum ActionCode: String, Sendable, CaseIterable {
 
     case tokenIssued = "token.issued"
     case tokenRevoked = "token.revoked"
+    /// A workspace token got another value, or a personal token was made again.
+    case tokenRefreshed = "token.refreshed"
+    case tokenUpdated = "token.updated"
+    case tokenRead = "token.read"
     case tokenIntrospected = "token.introspected"
 
     /// A member signed in, or was refused; `reason` says why.

@@ -1,5 +1,5 @@
 package import Domain
-package import Postgres
+import Postgres
 package import Transparency
 
 /// A request that waits for a second admin, or what became of it.

@@ -1,0 +1,105 @@
+package import Domain
+import Postgres
+
+/// Who makes a token, and what bounds it: a signed-in member, or the bearer of a token, who makes none that is wider or
+/// longer than that one.
+package struct TokenMaker: Sendable {
+    package let user: UserID
+    /// Scopes at most.
+    package let scopes: ScopeSet
+    /// The token by which they call; nil for a session.
+    let token: TokenID?
+
+    /// The bearer of a token.
+    package init(_ caller: Caller) {
+        user = caller.user
+        scopes = caller.scopes
+        token = caller.credential.token
+    }
+
+    /// A member whose session was proved.
+    package init(member: UserID, role: Role) {
+        user = member
+        scopes = role.permissions
+        token = nil
+    }
+}
+
+extension OrganizationTransaction {
+    /// What bounds a token that `maker` makes now, their account locked until the commit: who is deactivated meanwhile, or
+    /// whose token is revoked, makes none. Refused for whoever is no active member.
+    func bounds(of maker: TokenMaker) async throws -> TokenBounds {
+        let settings = try await settings()
+        let users = try await query(
+            "SELECT role, epoch FROM users WHERE id = \(maker.user) AND kind = 'member' AND status = 'active' FOR SHARE"
+        )
+        guard let user = users.first else {
+            throw ChangeRefusal.conflict("Only an active member makes tokens; an integration has grants.")
+        }
+        var latest = startedAt + settings.longestTokenLifetime.duration
+        var audience: String?
+        let epoch = try user.decode("epoch", as: Int64.self)
+        if let token = maker.token {
+            let rows = try await query(
+                """
+                SELECT expires_at, audience FROM tokens
+                WHERE id = \(token) AND revoked_at IS NULL AND user_epoch = \(epoch) AND expires_at > \(startedAt)
+                FOR SHARE
+                """
+            )
+            guard let row = rows.first else { throw AccessRefusal.superseded }
+            latest = min(latest, try row.decode("expires_at"))
+            audience = try row.decode("audience")
+        }
+        return TokenBounds(
+            role: try user.word("role"),
+            epoch: epoch,
+            scopes: maker.scopes,
+            latest: latest,
+            audience: audience
+        )
+    }
+}
+
+/// What a token may be at most.
+struct TokenBounds: Sendable {
+    let role: Role
+    let epoch: Int64
+    let scopes: ScopeSet
+    let latest: Timestamp
+    /// The only one it may have; nil for any.
+    let audience: String?
+
+    /// A token shorter than this is a mistake.
+    static let shortestLifetime = Duration.seconds(60)
+
+    /// Refused with the pointer of what is wider or longer than allowed.
+    func check(
+        scopes wanted: ScopeSet,
+        expiresAt: Timestamp,
+        audience wantedAudience: String?,
+        at now: Timestamp
+    ) throws(ChangeRefusal) {
+        guard !wanted.isEmpty, wanted.isSubset(of: scopes) else {
+            throw .invalid("/scopes", "These have to be some of what you may do with the credential that you use here.")
+        }
+        guard expiresAt >= now + Self.shortestLifetime else {
+            throw .invalid("/expires_at", "This has to be at least a minute ahead.")
+        }
+        guard expiresAt <= latest else {
+            throw .invalid(
+                "/expires_at",
+                "At most \(latest): no longer than the organization and your credential allow."
+            )
+        }
+        guard audience == nil || audience == wantedAudience else {
+            throw .invalid("/audience", "A token that is bound to an audience makes only tokens for it.")
+        }
+    }
+}
+
+/// A token that was just made or refreshed, shown this once.
+package struct MadeToken: Sendable {
+    package let secret: OpaqueSecret
+    package let token: TokenView
+}
