@@ -91,3 +91,20 @@ ALTER TABLE tokens
     ADD CONSTRAINT tokens_workspace FOREIGN KEY (organization_id, workspace_id) REFERENCES workspaces,
     ADD CONSTRAINT tokens_created_by FOREIGN KEY (organization_id, created_by) REFERENCES users;
 CREATE INDEX tokens_made ON tokens (organization_id, id) WHERE kind IN ('personal', 'workspace');
+
+-- Scopes of the organization's own, for the APIs that Rollcall guards. The built-in ones stand in the program.
+CREATE TABLE scopes (
+    organization_id uuid NOT NULL REFERENCES organizations,
+    name            text NOT NULL,
+    opens           text NOT NULL,          -- what it opens, for whoever consents
+    created_by      uuid NOT NULL,
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, name),
+    CONSTRAINT scopes_name_form CHECK (name ~ '^[a-z0-9._-]+:[a-z0-9._-]+$' AND length(name) <= 64),
+    CONSTRAINT scopes_opens_length CHECK (length(opens) BETWEEN 1 AND 200),
+    CONSTRAINT scopes_created_by FOREIGN KEY (organization_id, created_by) REFERENCES users
+);
+CALL protect('scopes', 'SELECT, INSERT, DELETE');
+
+ALTER TABLE workspaces ADD COLUMN version bigint NOT NULL DEFAULT 1;
+GRANT DELETE ON workspaces TO rollcall_service; -- one that nothing was ever attributed to

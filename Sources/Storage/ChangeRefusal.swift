@@ -42,6 +42,10 @@ package enum ChangeRefusal: Error, Sendable, Hashable {
             self = .conflict("This slug is taken.")
         case "users_username_unique":
             self = .conflict("An active user has this username.")
+        case "scopes_pkey":
+            self = .conflict("There is a scope of this name.")
+        case "grants_workspace", "integrations_workspace", "tokens_workspace":
+            self = .conflict("Something is, or was, attributed to this workspace.")
         case "approvals_second_admin":
             self = .conflict("Who asked may not agree.")
         default:

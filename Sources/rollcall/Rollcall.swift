@@ -33,7 +33,7 @@ struct Rollcall: AsyncParsableCommand {
                 name: "WHAT INTEGRATIONS MAY DO",
                 subcommands: [
                     IntegrationCommand.self, UserCommand.self, GrantCommand.self, TokenCommand.self,
-                    ApprovalCommand.self, OrganizationCommand.self,
+                    ApprovalCommand.self, OrganizationCommand.self, WorkspaceCommand.self, ScopeCommand.self,
                 ]
             ),
             CommandGroup(

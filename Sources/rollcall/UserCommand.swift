@@ -5,7 +5,7 @@ struct UserCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user",
         abstract: "Members, and the users of integrations.",
-        subcommands: [List.self, Get.self, Create.self, Deactivate.self, PasswordLink.self]
+        subcommands: [List.self, Get.self, Create.self, Role.self, Deactivate.self, PasswordLink.self]
     )
 
     static let columns = [
@@ -70,6 +70,30 @@ struct UserCommand: ParsableCommand {
             ])
             let answer = try await client.connection.client().post("/v1/users", user)
             try client.output.writer.write(answer.body, columns: columns)
+        }
+    }
+
+    struct Role: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give a member another role; the member's tokens end.",
+            discussion: """
+                For security admins. Roles: security_admin, auditor, member.
+
+                EXAMPLES
+                  rollcall user role usr_01… auditor
+                """
+        )
+        @Argument(help: "Id of the member.") var id: String
+        @Argument(help: "The role.") var role: String
+        @OptionGroup var confirm: ConfirmOptions
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            var wanted: JSON.Object = ["role": .string(role)]
+            if let value = confirm.confirm { wanted["confirmation"] = .string(value) }
+            let path = "/v1/users/\(URLText.escaped(id))/role"
+            let answer = try await client.connection.client().post(path, .object(wanted)).body
+            try client.output.writer.write(answer, columns: columns)
         }
     }
 

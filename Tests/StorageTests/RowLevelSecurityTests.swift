@@ -53,7 +53,7 @@ import Testing
             let unfilled: Set = [
                 "refusal_tallies", "idempotency_keys", "pending_keys", "rejected_requests", "rejected_quotas",
                 "access_endings", "accounts", "password_links", "sessions", "sign_in_attempts",
-                "access_endings", "grant_secrets", "grant_addresses", "approvals",
+                "grant_secrets", "grant_addresses", "approvals", "scopes",
             ]
             #expect(empty.isSubset(of: unfilled), "\(empty)")
         }

@@ -30,7 +30,7 @@ extension Operation {
             let new: NewGrant = try call.decode()
             try AccessMembers.requireAllowList(in: call.body)
             let creation = GrantCreation(
-                try new.members.terms(),
+                try new.members.terms(in: try await call.catalogue(for: new.members.scopes)),
                 to: .username(new.members.username),
                 in: try AccessMembers.workspace(new.workspace),
                 by: call.attribution,
@@ -68,7 +68,7 @@ extension Operation {
             let update = GrantUpdate(
                 of: current.id,
                 version: version,
-                to: try wanted.terms(),
+                to: try wanted.terms(in: try await call.catalogue(for: wanted.scopes)),
                 user: .username(wanted.username),
                 caller: call.caller.grant,
                 confirmation: try call.confirmed().confirmation,
@@ -190,11 +190,11 @@ private struct GrantMembers: Decodable {
         case ipAllowList = "ip_allow_list"
     }
 
-    func terms() throws(EdgeError) -> GrantTerms {
+    func terms(in catalogue: ScopeSet) throws(EdgeError) -> GrantTerms {
         GrantTerms(
             clientName: try Texts.name(clientName, at: "/client_name"),
             expiresAt: expiresAt,
-            scopes: try AccessMembers.scopes(scopes),
+            scopes: try AccessMembers.scopes(scopes, in: catalogue),
             ipAllowList: try AccessMembers.ranges(ipAllowList)
         )
     }

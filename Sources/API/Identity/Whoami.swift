@@ -10,23 +10,7 @@ extension Operation {
                 throw ImpossibleRows(description: "organizations has no row of a caller's organization")
             }
             return .read(call.caller.json(of: organization))
-        },
-        .read(
-            "listScopes",
-            "/v1/scopes",
-            .anyone,
-            .scopeRead,
-            "The scopes that grants can have",
-            answers: .object([
-                ("items", .array(of: .object([("scope", .string), ("opens", .string), ("built_in", .boolean)]))),
-                ("next_cursor", .string.orNull),
-            ])
-        ) { _ in
-            let items = Scope.catalogue.map { entry -> JSON in
-                ["scope": .string(entry.scope.description), "opens": .string(entry.opens), "built_in": true]
-            }
-            return .read(["items": .array(items), "next_cursor": .null])
-        },
+        }
     ]
 }
 

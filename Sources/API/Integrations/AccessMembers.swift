@@ -7,16 +7,18 @@ import Transparency
 enum AccessMembers {
     /// Ranges of one list at most: every call is compared with each.
     static let mostRanges = 100
+    /// Unknown scopes that a refusal names at most.
+    static let mostUnknown = 20
 
-    /// Refuses none, and what the organization's catalogue does not hold.
-    static func scopes(_ names: [String]) throws(EdgeError) -> ScopeSet {
+    /// Refuses none, and what `catalogue` does not hold: see ``APICall/catalogue(for:)``.
+    static func scopes(_ names: [String], in catalogue: ScopeSet) throws(EdgeError) -> ScopeSet {
         guard !names.isEmpty else { throw .invalid([.init("/scopes", "At least one scope.")]) }
         var scopes: [Scope] = []
         var unknown: [EdgeError.Reason] = []
         for (place, name) in names.enumerated() {
-            if let scope = Scope(name), ScopeSet.all.contains(scope) {
+            if let scope = Scope(name), catalogue.contains(scope) {
                 scopes.append(scope)
-            } else if unknown.count < ScopeSet.all.scopes.count {
+            } else if unknown.count < mostUnknown {
                 unknown.append(.init("/scopes/\(place)", "This scope is not known; /v1/scopes lists those that are."))
             }
         }

@@ -30,7 +30,11 @@ extension Operation {
             let new: IntegrationMembers = try call.decode()
             try AccessMembers.requireAllowList(in: call.body)
             return try await call.create(
-                IntegrationCreation(try new.terms(), by: call.attribution, in: call.store),
+                IntegrationCreation(
+                    try new.terms(in: try await call.catalogue(for: new.scopes)),
+                    by: call.attribution,
+                    in: call.store
+                ),
                 \.json
             )
         },
@@ -63,7 +67,7 @@ extension Operation {
             let update = IntegrationUpdate(
                 of: current.id,
                 version: version,
-                to: try wanted.terms(),
+                to: try wanted.terms(in: try await call.catalogue(for: wanted.scopes)),
                 confirmation: try call.confirmed().confirmation,
                 by: call.attribution
             )
@@ -105,7 +109,7 @@ private struct IntegrationMembers: Decodable {
 
     static let mostDescriptionCharacters = 2000
 
-    func terms() throws(EdgeError) -> IntegrationTerms {
+    func terms(in catalogue: ScopeSet) throws(EdgeError) -> IntegrationTerms {
         guard let contactEmail = ContactEmail(contactEmail) else {
             throw .invalid([.init("/contact_email", "This is no address that mail could be sent to.")])
         }
@@ -124,7 +128,7 @@ private struct IntegrationMembers: Decodable {
             description: description,
             contactEmail: contactEmail,
             workspace: try AccessMembers.workspace(workspace),
-            scopes: try AccessMembers.scopes(scopes),
+            scopes: try AccessMembers.scopes(scopes, in: catalogue),
             rule: try parsedRule(),
             grantLifetime: grantLifetime,
             ipAllowList: try AccessMembers.ranges(ipAllowList),

@@ -108,6 +108,7 @@ extension Operation {
         target: PathTarget,
         body: Schema? = nil,
         mostBytes: Int = Body.standardBytes,
+        isBodyOptional: Bool = true,
         answers schema: Schema,
         _ run: @escaping @Sendable (APICall) async throws -> APIAnswer
     ) -> Operation {
@@ -120,6 +121,7 @@ extension Operation {
             summary: summary,
             target: target,
             body: Body(body ?? .object(), isOptional: true, mostBytes: mostBytes),
+            body: Body(body ?? .object(), isOptional: isBodyOptional),
             answers: Answers(.ok, schema, "As it is afterwards."),
             run: .called { call in
                 if body == nil { _ = try call.decode(NoMembers.self) }
@@ -135,7 +137,7 @@ extension Operation {
         _ access: Access,
         _ action: ActionCode,
         _ summary: String,
-        target: PathTarget,
+        target: PathTarget? = nil,
         parameters: [Parameter] = [],
         _ run: @escaping @Sendable (APICall) async throws -> APIAnswer
     ) -> Operation {

@@ -30,7 +30,7 @@ extension Operation {
             let new: NewToken = try call.decode()
             let terms = PersonalTokenCreation.Terms.new(
                 name: try Texts.name(new.name, at: "/name"),
-                scopes: try AccessMembers.scopes(new.scopes),
+                scopes: try AccessMembers.scopes(new.scopes, in: try await call.catalogue(for: new.scopes)),
                 audience: try call.audience(new.audience)
             )
             return try await call.makeToken(terms, expiresAt: new.expiresAt)
@@ -67,7 +67,7 @@ extension Operation {
                     of: current.id,
                     version: version,
                     name: try Texts.name(wanted.name, at: "/name"),
-                    scopes: try AccessMembers.scopes(wanted.scopes),
+                    scopes: try AccessMembers.scopes(wanted.scopes, in: try await call.catalogue(for: wanted.scopes)),
                     maker: TokenMaker(call.caller),
                     by: call.attribution
                 )
@@ -146,7 +146,7 @@ extension Operation {
             let creation = WorkspaceTokenCreation(
                 of: try call.id(),
                 name: try Texts.name(new.name, at: "/name"),
-                scopes: try AccessMembers.scopes(new.scopes),
+                scopes: try AccessMembers.scopes(new.scopes, in: try await call.catalogue(for: new.scopes)),
                 expiresAt: new.expiresAt,
                 maker: TokenMaker(call.caller),
                 by: call.attribution,

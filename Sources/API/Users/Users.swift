@@ -95,8 +95,37 @@ extension Operation {
                     "expires_at": .string(link.expiresAt.description),
                 ]
             }
+        .act(
+            "assignRole",
+            "/v1/users/{id}/role",
+            .scope(.usersWrite),
+            .userRoleChanged,
+            "Give a member another role, by a security admin; the member's tokens end",
+            target: .user,
+            body: .roleAssignment,
+            isBodyOptional: false,
+            answers: .user
+        ) { call in
+            try call.requireSecurityAdmin()
+            let wanted: WantedRole = try call.decode()
+            guard let role = Role(rawValue: wanted.role), RoleAssignment.roles.contains(role) else {
+                throw EdgeError.invalid([.init("/role", "No member has this role.")])
+            }
+            let assignment = RoleAssignment(
+                of: try call.id(),
+                to: role,
+                by: call.caller,
+                confirmation: wanted.confirmation,
+                call.attribution
+            )
+            return .changed(try await call.perform(assignment).json)
         },
     ]
+}
+
+private struct WantedRole: Decodable {
+    var role: String
+    var confirmation: String?
 }
 
 private struct NewUser: Decodable {
@@ -182,6 +211,10 @@ extension Schema {
                 "expires_at": "2026-11-22T09:00:00Z",
             ]
         )
+    fileprivate static let roleAssignment = Schema.object(
+        [("role", .word(of: RoleAssignment.roles.map(\.rawValue)))],
+        optional: [("confirmation", .confirmation)]
+    ).named("RoleAssignment", example: ["role": "auditor"])
 
     fileprivate static let deactivation = Schema.object(
         optional: [("confirmation", .confirmation)]

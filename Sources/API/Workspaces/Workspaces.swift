@@ -40,13 +40,58 @@ extension Operation {
             .workspaceRead,
             "One workspace",
             target: .workspace,
+            answers: .workspace,
+            hasTag: true
+        ) { call in
+            let workspace = try await call.workspace()
+            return .read(workspace.json, version: workspace.version)
+        },
+        .change(
+            "changeWorkspace",
+            "/v1/workspaces/{id}",
+            .scope(.integrationsWrite),
+            .workspaceUpdated,
+            "Change slug or name of a workspace",
+            target: .workspace,
+            body: .workspaceChange,
             answers: .workspace
         ) { call in
-            let id = try call.id(as: WorkspaceID.self)
-            guard let workspace = try await call.read({ try await $0.workspace(id) }) else { throw EdgeError.notFound }
-            return .read(workspace.json)
+            let version = try call.expectedVersion()
+            let current = try await call.workspace()
+            let wanted: NewWorkspace = try call.patched([
+                "slug": .string(current.slug.description), "name": .string(current.name),
+            ])
+            let update = WorkspaceUpdate(
+                of: current.id,
+                version: version,
+                slug: wanted.slug,
+                name: try Texts.name(wanted.name, at: "/name"),
+                by: call.attribution
+            )
+            let changed = try await call.perform(update)
+            return .changed(changed.json, version: changed.version)
+        },
+        .remove(
+            "removeWorkspace",
+            "/v1/workspaces/{id}",
+            .scope(.integrationsWrite),
+            .workspaceRemoved,
+            "Remove a workspace that nothing is, or ever was, attributed to",
+            target: .workspace
+        ) { call in
+            try await call.perform(WorkspaceRemoval(of: try call.id(), by: call.attribution))
+            return .removed
         },
     ]
+}
+
+extension APICall {
+    /// The workspace that the path names.
+    fileprivate func workspace() async throws -> WorkspaceView {
+        let id = try id(as: WorkspaceID.self)
+        guard let workspace = try await read({ try await $0.workspace(id) }) else { throw EdgeError.notFound }
+        return workspace
+    }
 }
 
 private struct NewWorkspace: Decodable {
@@ -91,6 +136,9 @@ extension Schema {
             "created_at": "2026-11-21T09:00:00Z",
         ]
     )
+
+    fileprivate static let workspaceChange = Schema.object(optional: [("slug", .slug), ("name", .name)])
+        .named("WorkspaceChange", example: ["name": "Finance and tax"])
 
     fileprivate static let newWorkspace = Schema.object([("slug", .slug), ("name", .name)])
         .named("NewWorkspace", example: ["slug": "finance", "name": "Finance"])

@@ -11,6 +11,15 @@ package enum Role: String, Sendable, CaseIterable {
     /// A source's changes are attributed to it; it never signs in.
     case source
 
+    /// What of these an account of the role may do. Scopes of an organization's own are for those who may do everything.
+    package func bounding(_ scopes: ScopeSet) -> ScopeSet {
+        switch self {
+        case .securityAdmin, .integration: scopes
+        case .auditor, .member, .source: scopes.intersection(permissions)
+        }
+    }
+
+    /// Of Rollcall's own scopes.
     package var permissions: ScopeSet {
         switch self {
         case .securityAdmin, .integration: .all

@@ -19,6 +19,19 @@ package struct Scope: Hashable, Comparable, Sendable, LosslessStringConvertible 
         return action == "read" || action.hasPrefix("read.") || self == .tokensIntrospect
     }
 
+    /// Whether Rollcall keeps the name for itself: without an action, or of a resource of its own, now or one day.
+    package var isReserved: Bool {
+        let parts = description.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts.contains("") else { return true }
+        let own = Set(Self.catalogue.map { $0.scope.description.prefix { $0 != ":" } })
+        return own.contains(parts[0]) || Self.reservedResources.contains(String(parts[0]))
+    }
+
+    private static let reservedResources: Set<String> = [
+        "apps", "approvals", "connections", "console", "deliveries", "email", "openid", "offline_access", "profile",
+        "rollcall", "scopes", "secrets", "vault", "workspaces",
+    ]
+
     private init(builtIn description: String) { self.description = description }
 
     package static func < (one: Scope, other: Scope) -> Bool { one.description < other.description }

@@ -32,6 +32,7 @@ package enum ActionCode: String, Sendable, CaseIterable {
 
     case userCreated = "user.created"
     case userDeactivated = "user.deactivated"
+    case userRoleChanged = "user.role_changed"
     case userRead = "user.read"
 
     case integrationCreated = "integration.created"
@@ -40,6 +41,10 @@ package enum ActionCode: String, Sendable, CaseIterable {
 
     case workspaceCreated = "workspace.created"
     case workspaceRead = "workspace.read"
+    case workspaceUpdated = "workspace.updated"
+    case workspaceRemoved = "workspace.removed"
+    case scopeCreated = "scope.created"
+    case scopeRemoved = "scope.removed"
     case scopeRead = "scope.read"
 
     case grantCreated = "grant.created"

@@ -68,7 +68,7 @@ extension ClientFacts {
     init(grant: GrantID, row: PostgresRow) throws {
         let role = try row.word("user_role", as: Role.self)
         let integration = try row.decode("integration_id", as: IntegrationID?.self)
-        let granted = try row.scopes("scopes").intersection(role.permissions)
+        let granted = role.bounding(try row.scopes("scopes"))
         self.init(
             grant: grant,
             organization: try row.decode("organization_id"),

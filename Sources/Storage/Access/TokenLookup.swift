@@ -34,7 +34,7 @@ extension TokenFacts {
         let grant = try row.decode("grant_id", as: GrantID?.self)
         let role = try row.word("user_role", as: Role.self)
         let account = try Account(row: row, role: role)
-        var scopes = try row.scopes("scopes").intersection(role.permissions)
+        var scopes = role.bounding(try row.scopes("scopes"))
         if grant != nil { scopes = scopes.intersection(try row.scopes("grant_scopes")) }
         if account.integration != nil { scopes = scopes.intersection(try row.scopes("integration_scopes")) }
         self.init(

@@ -59,6 +59,7 @@ package struct GrantCreation: SingleChange {
     func check(in transaction: OrganizationTransaction) async throws -> (user: UserID, workspace: WorkspaceID) {
         let user = try await transaction.integrationUser(user)
         try terms.check(within: user.ceiling, at: transaction.startedAt)
+        try await transaction.hold(terms.scopes)
         return (user.id, try await transaction.resolve(workspace, at: "/workspace"))
     }
 }
@@ -174,6 +175,7 @@ package struct GrantUpdate: SingleChange {
         guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
         guard before.terms != terms || next != nil else { return (before, nil) }
         try checkChange(from: before, ceiling: next?.ceiling ?? before.ceiling, at: transaction.startedAt)
+        if terms.scopes != before.terms.scopes { try await transaction.hold(terms.scopes) }
         if terms.ipAllowList != before.terms.ipAllowList {
             try await transaction.confirmCutOff(
                 of: "SELECT \(id)",

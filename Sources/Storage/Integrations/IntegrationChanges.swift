@@ -117,6 +117,7 @@ extension OrganizationTransaction {
     fileprivate func resolve(
         _ terms: IntegrationTerms
     ) async throws -> (workspace: WorkspaceID, custodian: UserID?) {
+        try await hold(terms.scopes)
         let workspace = try await resolve(terms.workspace, at: "/workspace")
         guard let custodian = terms.custodian else { return (workspace, nil) }
         return (workspace, try await resolveMember(custodian, at: "/custodian"))

@@ -46,6 +46,7 @@ package struct PersonalTokenCreation: SingleChange {
         let bounds = try await transaction.bounds(of: maker)
         let (name, scopes, audience, former) = try await wanted(within: bounds, in: transaction)
         try bounds.check(scopes: scopes, expiresAt: expiresAt, audience: audience, at: now)
+        try await transaction.hold(scopes)
         var recorded: [Recorded] = []
         if let former {
             transaction.narrow(.token(former))

@@ -51,6 +51,7 @@ package struct WorkspaceTokenCreation: SingleChange {
         guard let place = places.first else { throw ChangeRefusal.notFound }
         let expiresAt = expiresAt ?? min(now + Self.standardLifetime, bounds.latest)
         try bounds.check(scopes: scopes, expiresAt: expiresAt, audience: bounds.audience, at: now)
+        try await transaction.hold(scopes)
         let username = "\(try place.decode("slug", as: String.self)).\(id)"
         _ = try await transaction.pipeline([
             """
@@ -182,6 +183,7 @@ package struct WorkspaceTokenUpdate: SingleChange {
         guard !scopes.isEmpty, scopes.subtracting(before.scopes).isSubset(of: bounds.scopes) else {
             throw ChangeRefusal.invalid("/scopes", "These have to be some of what you may do yourself.")
         }
+        try await transaction.hold(scopes)
         transaction.narrow(.token(id))
         _ = try await transaction.query(
             "UPDATE tokens SET name = \(name), scopes = \(scopes.names), version = version + 1 WHERE id = \(id)"
