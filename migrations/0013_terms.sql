@@ -108,3 +108,71 @@ CALL protect('scopes', 'SELECT, INSERT, DELETE');
 
 ALTER TABLE workspaces ADD COLUMN version bigint NOT NULL DEFAULT 1;
 GRANT DELETE ON workspaces TO rollcall_service; -- one that nothing was ever attributed to
+
+-- That somebody was told, days ahead, that a grant or token runs out; once for each expiry and number of days.
+CREATE TABLE notices (
+    organization_id uuid NOT NULL REFERENCES organizations,
+    noun            text NOT NULL,
+    subject_id      uuid NOT NULL,
+    expires_at      timestamptz NOT NULL,   -- the expiry that was told: a later one is told anew
+    days            integer NOT NULL,
+    noticed_at      timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, subject_id, expires_at, days),
+    CONSTRAINT notices_noun_known CHECK (noun IN ('grant', 'token')),
+    CONSTRAINT notices_days_known CHECK (days IN (14, 7, 1))
+);
+CALL protect('notices', 'SELECT, INSERT');
+CREATE INDEX grants_expiry ON grants (expires_at) WHERE status <> 'ended';
+CREATE INDEX tokens_made_expiry ON tokens (expires_at) WHERE kind IN ('personal', 'workspace') AND revoked_at IS NULL;
+
+-- Grants and tokens of one organization of whose end nobody was told yet, for the nearest number of days that is reached.
+-- What never lived that long is not told of it. One node at a time.
+CREATE FUNCTION next_expiring(most integer)
+RETURNS TABLE (organization_id uuid, id uuid, noun text, days integer, expires_at timestamptz, person_id uuid)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('rollcall.notices', 0)) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH thresholds(days, beyond) AS (VALUES (1, 0), (7, 1), (14, 7)),
+    due AS MATERIALIZED (
+        SELECT g.organization_id, g.id, 'grant' AS noun, d.days, g.expires_at, g.user_id
+        FROM thresholds d JOIN grants g ON g.status <> 'ended'
+            AND g.expires_at > now() + d.beyond * interval '1 day' AND g.expires_at <= now() + d.days * interval '1 day'
+            AND g.created_at < g.expires_at - d.days * interval '1 day'
+        UNION ALL
+        SELECT t.organization_id, t.id, 'token', d.days, t.expires_at, t.user_id
+        FROM thresholds d JOIN tokens t ON t.kind IN ('personal', 'workspace') AND t.revoked_at IS NULL
+            AND t.expires_at > now() + d.beyond * interval '1 day' AND t.expires_at <= now() + d.days * interval '1 day'
+            AND t.issued_at < t.expires_at - d.days * interval '1 day'),
+    untold AS MATERIALIZED (
+        SELECT d.organization_id, d.id, d.noun, d.days, d.expires_at, u.person_id
+        FROM due d JOIN users u ON (u.organization_id, u.id) = (d.organization_id, d.user_id) AND u.status = 'active'
+        WHERE NOT EXISTS (SELECT FROM notices n WHERE (n.organization_id, n.subject_id, n.expires_at, n.days)
+            = (d.organization_id, d.id, d.expires_at, d.days)))
+    SELECT n.organization_id, n.id, n.noun, n.days, n.expires_at, n.person_id FROM untold n
+    WHERE n.organization_id = (SELECT f.organization_id FROM untold f ORDER BY f.expires_at, f.id LIMIT 1)
+    ORDER BY n.expires_at, n.id LIMIT most;
+END
+$$;
+
+-- Requests of one organization that nobody decided in time, locked; other workers skip them.
+CREATE FUNCTION next_expired_approvals(most integer) RETURNS TABLE (organization_id uuid, id uuid)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT a.organization_id, a.id FROM approvals a
+    WHERE a.status = 'pending' AND a.expires_at <= now() AND a.organization_id = (
+        SELECT f.organization_id FROM approvals f WHERE f.status = 'pending' AND f.expires_at <= now()
+        ORDER BY f.expires_at FOR UPDATE SKIP LOCKED LIMIT 1)
+    ORDER BY a.expires_at FOR UPDATE SKIP LOCKED LIMIT most;
+END
+$$;
+
+REVOKE ALL ON FUNCTION next_expiring(integer), next_expired_approvals(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION next_expiring(integer), next_expired_approvals(integer) TO rollcall_service;

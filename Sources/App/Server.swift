@@ -80,6 +80,7 @@ package struct Server: Sendable {
         var services: [any Service] = [store.pool]
         if settings.roles.contains(.sequencer) { services.append(AuditLogKeeper(store: store, logger: logger)) }
         if settings.roles.contains(.worker) {
+            services.append(NoticeKeeper(store))
             services.append(
                 ProvisioningEngine(
                     store: store,

@@ -51,6 +51,8 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case grantUpdated = "grant.updated"
     case grantSuspended = "grant.suspended"
     case grantResumed = "grant.resumed"
+    /// It runs out in `after.days` days.
+    case grantExpiring = "grant.expiring"
     case grantEnded = "grant.ended"
     case grantRead = "grant.read"
     case claimLinkCreated = "claim_link.created"
@@ -68,12 +70,16 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case approvalWithdrawn = "approval.withdrawn"
     /// Agreed to, and no longer possible: nothing was done.
     case approvalMoved = "approval.moved"
+    /// Nobody decided in time.
+    case approvalExpired = "approval.expired"
     case approvalRead = "approval.read"
 
     case tokenIssued = "token.issued"
     case tokenRevoked = "token.revoked"
     /// A workspace token got another value, or a personal token was made again.
     case tokenRefreshed = "token.refreshed"
+    /// It runs out in `after.days` days.
+    case tokenExpiring = "token.expiring"
     case tokenUpdated = "token.updated"
     case tokenRead = "token.read"
     case tokenIntrospected = "token.introspected"
