@@ -187,7 +187,7 @@ let package = Package(
             ]
         ),
         .door("Webhooks", uses: [.serviceLifecycle]),
-        .door("OAuth", uses: [.mustache], resources: [.embedInCode("Pages")]),
+        .door("OAuth", uses: ["Outbound", .mustache], resources: [.embedInCode("Pages")]),
         .door("API", uses: [.hummingbirdCore]),
 
         // Outgoing connections, and the engines.
@@ -270,7 +270,8 @@ let package = Package(
         .tests(
             "OAuth",
             uses: [
-                "OAuth", "TestSupport", "Edge", "Storage", "Postgres", "Domain", "Transparency", .httpTypes,
+                "OAuth", "Outbound", "TestSupport", "Edge", "Storage", "Postgres", "Domain", "Transparency", .crypto,
+                .httpTypes,
                 .hummingbird, .hummingbirdTesting, .logging, .nioCore, .serviceLifecycle,
             ]
         ),

@@ -104,7 +104,7 @@ CREATE TABLE scopes (
     CONSTRAINT scopes_opens_length CHECK (length(opens) BETWEEN 1 AND 200),
     CONSTRAINT scopes_created_by FOREIGN KEY (organization_id, created_by) REFERENCES users
 );
-CALL protect('scopes', 'SELECT, INSERT, DELETE');
+CALL protect('scopes', 'SELECT, INSERT, UPDATE, DELETE'); -- UPDATE only to hold rows
 
 ALTER TABLE workspaces ADD COLUMN version bigint NOT NULL DEFAULT 1;
 GRANT DELETE ON workspaces TO rollcall_service; -- one that nothing was ever attributed to
@@ -176,3 +176,51 @@ $$;
 
 REVOKE ALL ON FUNCTION next_expiring(integer), next_expired_approvals(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION next_expiring(integer), next_expired_approvals(integer) TO rollcall_service;
+
+-- Public keys by which a client proves who it is, in place of a secret: registered as they are, or behind a URL.
+CREATE TABLE grant_keys (
+    organization_id uuid NOT NULL,
+    grant_id        uuid NOT NULL,
+    url             text,
+    keys            jsonb,                  -- as registered, or as fetched last
+    registered_by   uuid NOT NULL,          -- the custodian
+    registered_at   timestamptz NOT NULL,
+    fetched_at      timestamptz,
+    tried_at        timestamptz,            -- so that no client has us fetch more often than we want to
+    PRIMARY KEY (organization_id, grant_id),
+    CONSTRAINT grant_keys_there CHECK (url IS NOT NULL OR keys IS NOT NULL),
+    CONSTRAINT grant_keys_url_length CHECK (length(url) <= 2000),
+    CONSTRAINT grant_keys_grant FOREIGN KEY (organization_id, grant_id) REFERENCES grants,
+    CONSTRAINT grant_keys_registered_by FOREIGN KEY (organization_id, registered_by) REFERENCES users
+);
+CALL protect('grant_keys', 'SELECT, INSERT, UPDATE, DELETE');
+
+-- Signed assertions that were used, until they expire: none counts twice.
+CREATE TABLE client_assertions (
+    organization_id uuid NOT NULL,
+    grant_id        uuid NOT NULL,
+    digest          bytea NOT NULL,         -- SHA-256 of the assertion's id
+    expires_at      timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, grant_id, digest),
+    CONSTRAINT client_assertions_grant FOREIGN KEY (organization_id, grant_id) REFERENCES grants
+);
+CREATE INDEX client_assertions_expiry ON client_assertions (expires_at);
+CALL protect('client_assertions', 'SELECT, INSERT');
+
+-- Removes assertions that nobody could use again, of whichever organization; returns how many.
+CREATE FUNCTION forget_assertions(most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off AS $$
+DECLARE
+    forgotten integer;
+BEGIN
+    DELETE FROM client_assertions c USING (
+        SELECT e.organization_id, e.grant_id, e.digest FROM client_assertions e
+        WHERE e.expires_at < now() - interval '1 minute' ORDER BY e.expires_at FOR UPDATE SKIP LOCKED LIMIT most) AS old
+    WHERE (c.organization_id, c.grant_id, c.digest) = (old.organization_id, old.grant_id, old.digest);
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    RETURN forgotten;
+END
+$$;
+REVOKE ALL ON FUNCTION forget_assertions(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION forget_assertions(integer) TO rollcall_service;

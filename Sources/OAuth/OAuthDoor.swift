@@ -11,6 +11,7 @@ import Domain
 package import Edge
 import HTTPTypes
 package import Hummingbird
+package import Outbound
 package import Storage
 import Transparency
 
@@ -20,6 +21,8 @@ package struct OAuthDoor: Sendable {
     let issues: GroupCommit<TokenIssue>
     let observations: GroupCommit<Observation>
     let tallies: RefusalTallies
+    /// For keys that clients registered by URL.
+    let outbound: OutboundClient
     /// nil: nobody asks when secrets were used last.
     let lastUses: LastUses?
     /// Byte-identical wherever it appears: `issuer`, and the base of every endpoint. No trailing slash.
@@ -40,6 +43,7 @@ package struct OAuthDoor: Sendable {
         observations: GroupCommit<Observation>,
         tallies: RefusalTallies,
         lastUses: LastUses? = nil,
+        outbound: OutboundClient = OutboundClient(policy: .publicOnly()),
         issuer: String,
         hashing: PasswordHashing
     ) throws {
@@ -48,6 +52,7 @@ package struct OAuthDoor: Sendable {
         self.observations = observations
         self.tallies = tallies
         self.lastUses = lastUses
+        self.outbound = outbound
         self.issuer = issuer
         self.hashing = hashing
         sessions = Sessions(store: store, publicURL: issuer)
@@ -89,7 +94,8 @@ package struct OAuthDoor: Sendable {
     }
 
     private var metadata: JSON {
-        let methods: JSON = ["client_secret_basic", "client_secret_post"]
+        let methods: JSON = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+        let algorithms = JSON.array(ClientKeys.algorithms.map(JSON.string))
         return [
             "issuer": .string(issuer),
             "token_endpoint": .string(issuer + "/oauth/token"),
@@ -99,8 +105,11 @@ package struct OAuthDoor: Sendable {
             // RFC 8414 2 requires the member; there is no authorization endpoint yet.
             "response_types_supported": [],
             "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": algorithms,
             "introspection_endpoint_auth_methods_supported": methods,
+            "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
             "revocation_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             "scopes_supported": .array(ScopeSet.all.names.map(JSON.string)),
         ]
     }

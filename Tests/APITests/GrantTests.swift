@@ -195,7 +195,7 @@ import Transparency
             #expect(moved.status == 200 && moved.body["secrets"] == [] && moved.body["username"] == "erp.robot")
             let client = try #require(try await fixture.store.client(grant))
             #expect(!fixture.store.isSecret(secret, of: client))
-            #expect(try await fixture.store.facts(of: token)?.refusal(from: nil) == .superseded)
+            #expect(try await fixture.store.facts(of: token)?.refusal(from: nil, for: .any) == .superseded)
             let url = link.body["url"]?.string ?? ""
             let claim = try #require(OpaqueSecret(String(url.suffix(OpaqueSecret.length))))
             #expect(try await isNothing(fixture.store.claim(claim, from: .init())))

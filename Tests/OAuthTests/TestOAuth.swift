@@ -6,6 +6,7 @@ import HummingbirdTesting
 import Logging
 import NIOCore
 import OAuth
+import Outbound
 import Postgres
 import Storage
 import TestSupport
@@ -28,6 +29,7 @@ struct TestOAuth: Sendable {
     static func with(
         scopes: ScopeSet = ScopeSet([.peopleRead, .peopleReadSelf, .tokensIntrospect]),
         ipAllowList: [String]? = ["192.0.2.0/24"],
+        outbound: OutboundClient = OutboundClient(policy: .operatorChosen),
         _ body: @Sendable (TestOAuth) async throws -> Void
     ) async throws {
         try await StoreFixture.with { fixture in
@@ -40,6 +42,7 @@ struct TestOAuth: Sendable {
                 issues: issues,
                 observations: observations,
                 tallies: RefusalTallies(fixture.store, logger: logger),
+                outbound: outbound,
                 issuer: issuer,
                 hashing: try PasswordHashing(cost: .cheap, randomness: fixture.randomness)
             ).mount(on: router)

@@ -48,7 +48,7 @@ import Transparency
         }
 
         func refusal(of token: OpaqueSecret) async throws -> AccessRefusal? {
-            try #require(try await fixture.store.facts(of: token)).refusal(from: IPAddress("192.0.2.1"))
+            try #require(try await fixture.store.facts(of: token)).refusal(from: IPAddress("192.0.2.1"), for: .any)
         }
 
         func kill(_ secret: GrantSecretID?) async throws -> GrantView {

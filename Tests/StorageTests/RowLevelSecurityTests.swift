@@ -53,7 +53,8 @@ import Testing
             let unfilled: Set = [
                 "refusal_tallies", "idempotency_keys", "pending_keys", "rejected_requests", "rejected_quotas",
                 "access_endings", "accounts", "password_links", "sessions", "sign_in_attempts",
-                "grant_secrets", "grant_addresses", "approvals", "scopes", "notices",
+                "grant_secrets", "grant_addresses", "approvals", "scopes", "notices", "grant_keys",
+                "client_assertions",
             ]
             #expect(empty.isSubset(of: unfilled), "\(empty)")
         }
@@ -108,7 +109,8 @@ import Testing
             )
             #expect(
                 crossings == [
-                    "access_endings_after", "extend_partitions", "grant_of_client", "next_deliveries",
+                    "access_endings_after", "extend_partitions", "forget_assertions", "grant_of_client",
+                    "next_deliveries",
                     "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",
                     "next_refusals", "next_rejected", "organization_of_claim_link",
                     "organization_of_password_link", "organization_of_session", "organization_of_slug",

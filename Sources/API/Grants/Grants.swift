@@ -237,6 +237,9 @@ extension GrantView {
         json["workspace_id"] = .string(workspace.description)
         json["by_rule"] = .bool(isOfRule)
         json["secret_claimed_at"] = .orNull(secretClaimedAt)
+        json["authentication"] =
+            hasKeys ? "private_key_jwt" : secretClaimedAt == nil ? .null : "client_secret"
+        json["jwks_url"] = .orNull(keysURL)
         json["secrets"] = .array(secrets.map { .object($0.json) })
         json["last_used_secret"] = .orNull(lastUsedSecret)
         json["last_used_at"] = .orNull(lastUsedAt)
@@ -248,34 +251,8 @@ extension GrantView {
     }
 }
 
-extension GrantSecretView {
-    fileprivate var json: JSON.Object {
-        [
-            "id": .string(id.description), "made_at": .string(madeAt.description), "made_by": .orNull(madeBy),
-            "not_after": .orNull(notAfter), "last_used_at": .orNull(lastUsedAt),
-            "last_used_address": .orNull(lastUsedAddress),
-        ]
-    }
-}
-
 extension Schema {
     static let confirmation = Schema.string.orNull.described("`confirmation` of the 409, where one came.")
-
-    private static let secret = Schema.object([
-        ("id", .id("sec")), ("made_at", .time), ("made_by", .id("usr").orNull),
-        (
-            "not_after",
-            .time.orNull.described("Until when it works beside the one that replaced it; null for the current one.")
-        ),
-        ("last_used_at", .time.orNull.described("To the minute.")), ("last_used_address", .string.orNull),
-    ]).named(
-        "GrantSecret",
-        example: [
-            "id": "sec_01k9qyc5qje1qsv9svhrqgc8d6", "made_at": "2026-11-21T10:00:00Z",
-            "made_by": "usr_01k9qyc5qje1qsv9svhrqgc8da", "not_after": .null, "last_used_at": .null,
-            "last_used_address": .null,
-        ]
-    )
 
     private static let terms: [(String, Schema)] = [
         ("username", .string.described("An active user of an integration.")), ("client_name", .name),
@@ -292,7 +269,13 @@ extension Schema {
                 .boolean.described("A rule made it: scopes and addresses are those of the integration.")
             ),
             ("secret_claimed_at", .time.orNull.described("Of the current secret.")),
-            ("secrets", Schema.array(of: secret).described("Those that work, oldest first.")),
+            (
+                "authentication",
+                .word(of: ["client_secret", "private_key_jwt"]).orNull
+                    .described("How its client proves who it is; null: it cannot yet.")
+            ),
+            ("jwks_url", .string.orNull),
+            ("secrets", Schema.array(of: grantSecret).described("Those that work, oldest first.")),
             ("last_used_secret", .id("sec").orNull), ("last_used_at", .time.orNull.described("To the minute.")),
             ("last_used_address", .string.orNull), ("created_at", .time), ("updated_at", .time),
             ("ended_at", .time.orNull),
@@ -306,7 +289,7 @@ extension Schema {
             "user": "usr_01k9qyc5qje1qsv9svhrqgc8d0", "person": "per_01k9qyc5qje1qsv9svhrqgc8d3",
             "integration": "int_01k9qyc5qje1qsv9svhrqgc8d9", "integration_slug": "payroll", "workspace": "finance",
             "workspace_id": "wsp_01k9qyc5qje1qsv9svhrqgc8d2", "by_rule": true,
-            "secret_claimed_at": "2026-11-21T10:00:00Z",
+            "secret_claimed_at": "2026-11-21T10:00:00Z", "authentication": "client_secret", "jwks_url": .null,
             "secrets": [
                 [
                     "id": "sec_01k9qyc5qje1qsv9svhrqgc8d6", "made_at": "2026-11-21T10:00:00Z",

@@ -6,7 +6,7 @@ extension Operation {
         rejectedRequests, events, people,
         users,
         integrations,
-        grants,
+        grants, grantKeys,
         auditEntries, openAPI,
     ].flatMap(\.self)
 }

@@ -120,8 +120,7 @@ extension Operation {
             action: action,
             summary: summary,
             target: target,
-            body: Body(body ?? .object(), isOptional: true, mostBytes: mostBytes),
-            body: Body(body ?? .object(), isOptional: isBodyOptional),
+            body: Body(body ?? .object(), isOptional: isBodyOptional, mostBytes: mostBytes),
             answers: Answers(.ok, schema, "As it is afterwards."),
             run: .called { call in
                 if body == nil { _ = try call.decode(NoMembers.self) }

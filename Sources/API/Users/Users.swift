@@ -95,6 +95,7 @@ extension Operation {
                     "expires_at": .string(link.expiresAt.description),
                 ]
             }
+        },
         .act(
             "assignRole",
             "/v1/users/{id}/role",
@@ -211,6 +212,7 @@ extension Schema {
                 "expires_at": "2026-11-22T09:00:00Z",
             ]
         )
+
     fileprivate static let roleAssignment = Schema.object(
         [("role", .word(of: RoleAssignment.roles.map(\.rawValue)))],
         optional: [("confirmation", .confirmation)]

@@ -200,6 +200,8 @@ package enum AccessRefusal: String, Error, Sendable, CaseIterable {
     case secondAdminNeeded = "second_admin_needed"
     case notFound = "not_found"
     case wrongSecret = "wrong_secret"
+    /// A signed assertion came a second time.
+    case assertionReplayed = "assertion_replayed"
     case wrongPassword = "wrong_password"
     case wrongCode = "wrong_code"
     /// Too many attempts at a password or a code.

@@ -61,6 +61,10 @@ package enum ActionCode: String, Sendable, CaseIterable {
     /// The custodian replaced the secret; `after.overlap` says how long the former one works on.
     case secretRegenerated = "grant.secret_regenerated"
     case secretEnded = "grant.secret_ended"
+    /// The custodian registered public keys in place of a secret.
+    case grantKeysRegistered = "grant.keys_registered"
+    /// Keys behind a URL are others than before.
+    case grantKeysFetched = "grant.keys_fetched"
     /// Every secret and token of a grant ended at once.
     case grantKilled = "grant.killed"
 

@@ -23,6 +23,8 @@ package struct ClientFacts: Sendable {
     package let checkedAt: Timestamp
     /// The secret by which the client proved who it is, once it did.
     package var presented: GrantSecretID?
+    /// Public keys in place of a secret; nil where none are registered.
+    package let keys: RegisteredKeys?
     /// Digests of the secrets that work.
     let secrets: [(id: GrantSecretID, digest: [UInt8])]
 
@@ -41,7 +43,8 @@ extension Store {
             """
             SELECT organization_id, user_id, user_kind, user_role, username, user_active, user_epoch, person_id,
                 integration_id, integration_scopes, integration_active, client_name, status, scopes, epoch, expires_at,
-                ip_allow_list, workspace_id, secret_ids, secret_digests, checked_at
+                ip_allow_list, workspace_id, secret_ids, secret_digests, keys_url, keys,
+                keys_fetched_at, checked_at
             FROM grant_of_client(\(grant))
             """
         )
@@ -92,6 +95,7 @@ extension ClientFacts {
             ),
             scopes: integration == nil ? granted : granted.intersection(try row.scopes("integration_scopes")),
             checkedAt: try row.decode("checked_at"),
+            keys: try RegisteredKeys(row: row),
             secrets: Array(
                 zip(
                     try row.decode("secret_ids", as: [GrantSecretID]?.self) ?? [],

@@ -47,6 +47,9 @@ package struct GrantView: Sendable {
     package let isOfRule: Bool
     /// Those that work, oldest first; the last is the current one.
     package let secrets: [GrantSecretView]
+    /// Whether it has public keys in place of a secret, and where they are fetched from, if they are.
+    package let hasKeys: Bool
+    package let keysURL: String?
     package let lastUsedAt: Timestamp?
     package let lastUsedAddress: String?
     package let version: Int64
@@ -104,11 +107,12 @@ extension GrantView {
         SELECT g.id, g.client_name, g.expires_at, g.scopes, g.ip_allow_list, g.status, g.user_id, u.username,
             u.person_id, u.integration_id, i.slug AS integration_slug, i.scopes AS ceiling, g.workspace_id,
             w.slug AS workspace_slug, g.rule_integration_id, g.last_used_at, g.last_used_address,
-            g.version, g.created_at, g.updated_at, g.ended_at
+            g.version, g.created_at, g.updated_at, g.ended_at, k.grant_id IS NOT NULL AS has_keys, k.url AS keys_url
         FROM grants g
         JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
         JOIN workspaces w ON (w.organization_id, w.id) = (g.organization_id, g.workspace_id)
         LEFT JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
+        LEFT JOIN grant_keys k ON (k.organization_id, k.grant_id) = (g.organization_id, g.id)
         """
 
     fileprivate init(row: PostgresRow, secrets: [GrantSecretView], at now: Timestamp) throws {
@@ -141,6 +145,8 @@ extension GrantView {
             workspaceSlug: try row.parse("workspace_slug"),
             isOfRule: try row.decode("rule_integration_id", as: IntegrationID?.self) != nil,
             secrets: secrets,
+            hasKeys: try row.decode("has_keys"),
+            keysURL: try row.decode("keys_url"),
             lastUsedAt: try row.decode("last_used_at"),
             lastUsedAddress: try row.decode("last_used_address"),
             version: try row.decode("version"),

@@ -71,11 +71,13 @@ extension OrganizationTransaction {
                     \(new.link as ClaimLinkID?))
                 """,
                 "UPDATE grants SET version = version + 1, updated_at = \(now) WHERE id = \(grant)",
+                // A client proves who it is in one way.
+                "DELETE FROM grant_keys WHERE grant_id = \(grant)",
             ]
         )
     }
 
-    /// Ends every secret and open claim link of a grant that the transaction has locked, and all of its tokens. Returns
+    /// Ends every secret, key and open claim link of a grant that the transaction has locked, and all of its tokens. Returns
     /// the links.
     func endCredentials(of grant: GrantID) async throws -> [ClaimLinkID] {
         let now = startedAt
@@ -89,6 +91,7 @@ extension OrganizationTransaction {
             UPDATE claim_links SET ended_at = \(now)
             WHERE grant_id = \(grant) AND claimed_at IS NULL AND ended_at IS NULL RETURNING id
             """,
+            "DELETE FROM grant_keys WHERE grant_id = \(grant)",
         ])
         return try results[2].map { try $0.decode("id") }
     }

@@ -151,7 +151,7 @@ package struct ScopeRemoval: SingleChange {
                 UNION ALL SELECT 'tokens', scopes FROM tokens
                 WHERE organization_id = \(transaction.organization) AND scopes @> ARRAY[\(name)]
                     AND kind IN ('personal', 'workspace') AND revoked_at IS NULL
-                    AND expires_at > \(transaction.startedAt)) AS having
+                    AND expires_at > \(transaction.startedAt)) AS users
             GROUP BY noun ORDER BY noun
             """
         )

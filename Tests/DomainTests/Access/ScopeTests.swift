@@ -45,10 +45,11 @@ import Testing
         #expect(Scope.catalogue.allSatisfy { Scope($0.scope.description) == $0.scope && !$0.opens.isEmpty })
     }
 
-    @Test func `an auditor changes nothing, a source may do nothing, a member sees themselves`() {
-        #expect(Role.auditor.permissions.names.allSatisfy { $0.hasSuffix(":read") })
+    @Test func `an auditor changes nothing but own tokens, a source may do nothing, a member sees themselves`() {
+        let others = Role.auditor.permissions.subtracting(ScopeSet([.tokensWrite]))
+        #expect(others.names.allSatisfy { $0.hasSuffix(":read") })
         #expect(Role.source.permissions.isEmpty)
-        #expect(Role.member.permissions == ScopeSet([.peopleReadSelf]))
+        #expect(Role.member.permissions == ScopeSet([.peopleReadSelf, .tokensRead, .tokensWrite]))
         #expect(Role.securityAdmin.permissions == .all)
     }
 }

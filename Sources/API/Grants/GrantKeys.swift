@@ -1,0 +1,111 @@
+import Domain
+import Edge
+import Storage
+import Transparency
+
+extension Operation {
+    static let grantKeys: [Operation] = [
+        .act(
+            "registerGrantKeys",
+            "/v1/grants/{id}/keys",
+            .scope(.tokensWrite),
+            .grantKeysRegistered,
+            "Register public keys in place of a secret (private_key_jwt), by the custodian; secrets and tokens end",
+            target: .grant,
+            body: .grantKeys,
+            isBodyOptional: false,
+            answers: .grant
+        ) { call in
+            let new = try NewGrantKeys(call.body)
+            let registration = GrantKeysRegistration(
+                of: try call.id(),
+                try new.source(),
+                custodian: call.caller.user,
+                by: call.attribution
+            )
+            let changed = try await call.perform(registration)
+            return .changed(changed.json, version: changed.version)
+        }
+    ]
+}
+
+private struct NewGrantKeys {
+    private let jwks: JSON?
+    private let jwksURL: String?
+
+    /// Read by hand: what stands in a set of keys is the standard's, not ours.
+    init(_ body: JSON) throws(EdgeError) {
+        guard let object = body.object else { throw .invalid([.init("", "This has to be an object.")]) }
+        if let unknown = object.keys.first(where: { !["jwks", "jwks_url"].contains($0) }) {
+            throw .invalid([.init("/" + unknown, "This member is not known here.")])
+        }
+        guard object["jwks_url"]?.isNull ?? true || object["jwks_url"]?.string != nil else {
+            throw .invalid([.init("/jwks_url", "This has to be a text.")])
+        }
+        jwks = object["jwks"]?.isNull == false ? object["jwks"] : nil
+        jwksURL = object["jwks_url"]?.string
+    }
+
+    func source() throws(EdgeError) -> GrantKeysRegistration.Source {
+        switch (jwks, jwksURL) {
+        case (let jwks?, nil):
+            guard let set = jwks.object else { throw .invalid([.init("/jwks", "This has to be an object.")]) }
+            do throws(ClientKeysRefusal) {
+                return .keys(try ClientKeys(set))
+            } catch {
+                throw .invalid([.init("/jwks", Self.explained(error))])
+            }
+        case (nil, let url?):
+            let isVisible = url.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }
+            guard url.hasPrefix("https://"), isVisible, (9...2000).contains(url.utf8.count) else {
+                throw .invalid([.init("/jwks_url", "An https URL without a fragment.")])
+            }
+            return .url(url)
+        default: throw .invalid([.init("", "Either jwks or jwks_url.")])
+        }
+    }
+
+    private static func explained(_ refusal: ClientKeysRefusal) -> String {
+        switch refusal {
+        case .malformed: "This is no set of keys as RFC 7517 has it."
+        case .notPublic: "A key in it is private or symmetric; it is not secret any more."
+        case .unusable:
+            "1 to \(ClientKeys.most) keys for \(ClientKeys.algorithms.joined(separator: ", ")), RSA of 2048 bits or more."
+        }
+    }
+}
+
+extension GrantSecretView {
+    var json: JSON.Object {
+        [
+            "id": .string(id.description), "made_at": .string(madeAt.description), "made_by": .orNull(madeBy),
+            "not_after": .orNull(notAfter), "last_used_at": .orNull(lastUsedAt),
+            "last_used_address": .orNull(lastUsedAddress),
+        ]
+    }
+}
+
+extension Schema {
+    static let grantSecret = Schema.object([
+        ("id", .id("sec")), ("made_at", .time), ("made_by", .id("usr").orNull),
+        (
+            "not_after",
+            .time.orNull.described("Until when it works beside the one that replaced it; null for the current one.")
+        ),
+        ("last_used_at", .time.orNull.described("To the minute.")), ("last_used_address", .string.orNull),
+    ]).named(
+        "GrantSecret",
+        example: [
+            "id": "sec_01k9qyc5qje1qsv9svhrqgc8d6", "made_at": "2026-11-21T10:00:00Z",
+            "made_by": "usr_01k9qyc5qje1qsv9svhrqgc8da", "not_after": .null, "last_used_at": .null,
+            "last_used_address": .null,
+        ]
+    )
+
+    fileprivate static let grantKeys = Schema.object(
+        optional: [
+            ("jwks", Schema.anyObject.orNull.described("RFC 7517, public keys alone.")),
+            ("jwks_url", Schema.string.orNull.described("https; fetched when it is needed.")),
+        ]
+    ).named("GrantKeys", example: ["jwks_url": "https://payroll.example/jwks.json"])
+}
