@@ -26,7 +26,9 @@ RETURNS TABLE (
     user_id uuid, user_kind text, user_role text, username text, user_active boolean, user_epoch_matches boolean,
     person_id uuid, integration_id uuid, integration_scopes text[], integration_active boolean,
     grant_id uuid, client_name text, grant_status text, grant_scopes text[], grant_epoch_matches boolean,
-    grant_expires_at timestamptz, ip_allow_list text[], workspace_id uuid, checked_at timestamptz)
+    grant_expires_at timestamptz, ip_allow_list text[], workspace_id uuid, checked_at timestamptz,
+    authorization_id uuid, authorization_active boolean, authorization_epoch_matches boolean,
+    app_id uuid, app_name text, app_active boolean, app_scopes text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -36,10 +38,13 @@ BEGIN
         u.id, u.kind, u.role, u.username, u.status = 'active', u.epoch = t.user_epoch, u.person_id,
         i.id, i.scopes, i.status = 'active',
         g.id, g.client_name, g.status, g.scopes, g.epoch = t.grant_epoch, g.expires_at, g.ip_allow_list,
-        coalesce(g.workspace_id, t.workspace_id), clock_timestamp()
+        coalesce(g.workspace_id, t.workspace_id), clock_timestamp(),
+        z.id, z.status = 'active', z.epoch = t.authorization_epoch, a.id, a.name, a.status = 'active', a.scopes
     FROM tokens t
     JOIN users u ON (u.organization_id, u.id) = (t.organization_id, t.user_id)
     LEFT JOIN grants g ON (g.organization_id, g.id) = (t.organization_id, t.grant_id)
+    LEFT JOIN authorizations z ON (z.organization_id, z.id) = (t.organization_id, t.authorization_id)
+    LEFT JOIN apps a ON (a.organization_id, a.id) = (z.organization_id, z.app_id)
     LEFT JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
     WHERE t.digest = presented;
 END

@@ -136,7 +136,7 @@ package struct Server: Sendable {
             randomness: randomness,
             proxies: settings.proxies,
             faults: .rollcall,
-            isPublicURLSecure: settings.publicURL.hasPrefix("https:")
+            publicURL: settings.publicURL
         )
     }
 

@@ -1,6 +1,7 @@
-// OAuth: the door of integrations and resource servers. It owns `/oauth/token` (client credentials), `/oauth/introspect`
-// (RFC 7662), `/oauth/revoke` (RFC 7009), the authorization server's metadata (RFC 8414), the one-time claim link by
-// which a custodian gets a client secret, and the pages on which members sign in and look after their account.
+// OAuth: the door of integrations, apps and resource servers. It owns `/oauth/authorize` and `/oauth/token` (RFC 6749 with
+// the rules of RFC 9700), `/oauth/introspect` (RFC 7662), `/oauth/revoke` (RFC 7009), `/oauth/userinfo`, the metadata (RFC
+// 8414, RFC 9728), the one-time claim link by which a custodian gets a client secret, and the pages on which members sign
+// in, look after their account and let apps act for them.
 //
 // The phases of every token request are the door's: read the form once, authenticate the client, check its terms, check
 // scopes, issue. A grant type only fills in what it issues (`TokenEndpoint`), so that it cannot forget a step.
@@ -64,19 +65,18 @@ package struct OAuthDoor: Sendable {
         post("/oauth/token", on: router) { try await TokenEndpoint(door: self).respond(to: $0, $1) }
         post("/oauth/introspect", on: router) { try await IntrospectionEndpoint(door: self).respond(to: $0, $1) }
         post("/oauth/revoke", on: router) { try await RevocationEndpoint(door: self).respond(to: $0, $1) }
-        let metadata = self.metadata
-        router.get("/.well-known/oauth-authorization-server") { _, _ in
-            metadata.response(fields: [.cacheControl: "public, max-age=300"])
-        }
+        mountMetadata(on: router)
         try ClaimPages(store: store).mount(on: router)
         pages.mount(on: router)
         SignInPages(door: self).mount(on: router)
         PasswordPages(door: self).mount(on: router)
         ProfilePages(door: self).mount(on: router)
+        AuthorizationPages(door: self).mount(on: router)
+        UserInfoEndpoint(door: self).mount(on: router)
     }
 
     /// What a token is good for that is used at this server itself: its API is the one resource of its own.
-    var audience: AcceptedAudience { .resources([issuer, issuer + "/v1"]) }
+    var audience: AcceptedAudience { .resources(resources) }
 
     /// A form endpoint, whose refusals are in the protocol's own form (RFC 6749 5.2).
     private func post(
@@ -91,26 +91,5 @@ package struct OAuthDoor: Sendable {
                 return error.response
             }
         }
-    }
-
-    private var metadata: JSON {
-        let methods: JSON = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
-        let algorithms = JSON.array(ClientKeys.algorithms.map(JSON.string))
-        return [
-            "issuer": .string(issuer),
-            "token_endpoint": .string(issuer + "/oauth/token"),
-            "introspection_endpoint": .string(issuer + "/oauth/introspect"),
-            "revocation_endpoint": .string(issuer + "/oauth/revoke"),
-            "grant_types_supported": ["client_credentials"],
-            // RFC 8414 2 requires the member; there is no authorization endpoint yet.
-            "response_types_supported": [],
-            "token_endpoint_auth_methods_supported": methods,
-            "token_endpoint_auth_signing_alg_values_supported": algorithms,
-            "introspection_endpoint_auth_methods_supported": methods,
-            "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
-            "revocation_endpoint_auth_methods_supported": methods,
-            "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
-            "scopes_supported": .array(ScopeSet.all.names.map(JSON.string)),
-        ]
     }
 }

@@ -11,6 +11,11 @@ struct OAuthError: Error {
         case invalidClient = "invalid_client"
         case unauthorizedClient = "unauthorized_client"
         case unsupportedGrantType = "unsupported_grant_type"
+        case invalidGrant = "invalid_grant"
+        case accessDenied = "access_denied"
+        case unsupportedResponseType = "unsupported_response_type"
+        /// What ``invalidClient`` is called in the older dialect.
+        case invalidClientID = "invalid_client_id"
         case invalidScope = "invalid_scope"
         case invalidTarget = "invalid_target"
         case invalidToken = "invalid_token"
@@ -35,6 +40,7 @@ struct OAuthError: Error {
         case .invalidClient:
             status = .unauthorized
             fields[.wwwAuthenticate] = #"Basic realm="oauth", charset="UTF-8""#
+        case .invalidClientID: status = .unauthorized
         case .invalidToken:
             status = .unauthorized
             fields[.wwwAuthenticate] = #"Bearer error="invalid_token""#

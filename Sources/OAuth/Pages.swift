@@ -24,6 +24,7 @@ struct Pages: Sendable {
         "signin": PackageResources.signin_mustache,
         "code": PackageResources.code_mustache,
         "password": PackageResources.password_mustache,
+        "consent": PackageResources.consent_mustache,
         "message": PackageResources.message_mustache,
         "second-factor": PackageResources.second_factor_mustache,
         "profile": PackageResources.profile_mustache,

@@ -9,6 +9,7 @@ struct RevocationEndpoint: Sendable {
     let door: OAuthDoor
 
     func respond(to form: TokenForm, _ context: EdgeContext) async throws -> Response {
+        if let app = try await door.app(form) { return try await revoke(form, of: app, context) }
         let client = try await door.authenticate(form)
         guard let text = form["token"] else { throw OAuthError(.invalidRequest, "token is missing.") }
         if let secret = OpaqueSecret(text), let facts = try await door.store.facts(of: secret),
@@ -20,6 +21,22 @@ struct RevocationEndpoint: Sendable {
                 by: client.attribution(context)
             )
             _ = try await door.store.perform(revocation, in: client.organization)
+        }
+        return Response(status: .ok)
+    }
+
+    /// An app's refresh token ends with everything that came of the same approval's code.
+    private func revoke(_ form: TokenForm, of app: AppView, _ context: EdgeContext) async throws -> Response {
+        guard let text = form["token"] else { throw OAuthError(.invalidRequest, "token is missing.") }
+        if let token = OpaqueSecret(text) {
+            let revocation = AppTokenRevocation(
+                of: token,
+                by: app.id,
+                from: context.origin,
+                receivedAt: context.receivedAt,
+                in: door.store
+            )
+            try await door.store.perform(revocation, in: app.organization)
         }
         return Response(status: .ok)
     }

@@ -10,9 +10,12 @@ struct TokenEndpoint: Sendable {
     let door: OAuthDoor
 
     func respond(to form: TokenForm, _ context: EdgeContext) async throws -> Response {
+        if let app = try await door.app(form) {
+            return try await AppTokenEndpoint(door: door, app: app).respond(to: form, context)
+        }
         guard let type = form["grant_type"] else { throw OAuthError(.invalidRequest, "grant_type is missing.") }
         guard type == "client_credentials" else {
-            throw OAuthError(.unsupportedGrantType, "Only client_credentials is supported.")
+            throw OAuthError(.unsupportedGrantType, "A grant takes client_credentials, an app has the others.")
         }
         let client = try await door.authenticate(form)
         if let refusal = client.refusal(from: context.client) {
@@ -49,7 +52,7 @@ struct TokenEndpoint: Sendable {
     }
 
     /// RFC 8707: the one protected resource here is this server's own API.
-    private static func audience(_ resource: String?, issuer: String) throws(OAuthError) -> String? {
+    static func audience(_ resource: String?, issuer: String) throws(OAuthError) -> String? {
         guard let resource else { return nil }
         guard resource == issuer || resource == issuer + "/v1" else {
             throw OAuthError(.invalidTarget, "resource is not one of this server's.")

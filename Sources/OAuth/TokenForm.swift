@@ -72,7 +72,7 @@ struct PresentedClient: Sendable {
         self.secret = secret
     }
 
-    private static func basic(_ header: String?) throws(OAuthError) -> (id: String, secret: String)? {
+    static func basic(_ header: String?) throws(OAuthError) -> (id: String, secret: String)? {
         guard let header, header.lowercased().hasPrefix("basic ") else { return nil }
         let encoded = header.dropFirst(6).drop { $0 == " " }
         guard let data = Data(base64Encoded: String(encoded)), let text = String(data: data, encoding: .utf8),

@@ -32,7 +32,8 @@ struct Rollcall: AsyncParsableCommand {
             CommandGroup(
                 name: "WHAT INTEGRATIONS MAY DO",
                 subcommands: [
-                    IntegrationCommand.self, UserCommand.self, GrantCommand.self, TokenCommand.self,
+                    IntegrationCommand.self, UserCommand.self, GrantCommand.self, AppCommand.self,
+                    TokenCommand.self,
                     ApprovalCommand.self, OrganizationCommand.self, WorkspaceCommand.self, ScopeCommand.self,
                 ]
             ),

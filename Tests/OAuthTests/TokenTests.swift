@@ -143,7 +143,9 @@ import Transparency
             #expect(answer.status == 200)
             #expect(answer.body["issuer"]?.string == TestOAuth.issuer)
             #expect(answer.body["token_endpoint"]?.string == TestOAuth.issuer + "/oauth/token")
-            #expect(answer.body["grant_types_supported"] == ["client_credentials"])
+            #expect(
+                answer.body["grant_types_supported"] == ["authorization_code", "refresh_token", "client_credentials"]
+            )
             #expect(answer.body["scopes_supported"]?.array?.count == Scope.catalogue.count)
         }
     }

@@ -55,6 +55,7 @@ import Testing
                 "access_endings", "accounts", "password_links", "sessions", "sign_in_attempts",
                 "grant_secrets", "grant_addresses", "approvals", "scopes", "notices", "grant_keys",
                 "client_assertions",
+                "apps", "authorizations", "authorization_codes",
             ]
             #expect(empty.isSubset(of: unfilled), "\(empty)")
         }
@@ -112,7 +113,8 @@ import Testing
                     "access_endings_after", "extend_partitions", "forget_assertions", "grant_of_client",
                     "next_deliveries",
                     "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",
-                    "next_refusals", "next_rejected", "organization_of_claim_link",
+                    "next_refusals", "next_rejected", "organization_of_app",
+                    "organization_of_claim_link",
                     "organization_of_password_link", "organization_of_session", "organization_of_slug",
                     "partitions_ahead", "source_of_hook",
                     "token_of_digest", "work_waiting",

@@ -7,6 +7,7 @@ extension Operation {
         users,
         integrations,
         grants, grantKeys,
+        apps, authorizations,
         auditEntries, openAPI,
     ].flatMap(\.self)
 }

@@ -136,6 +136,8 @@ package struct PathTarget: Sendable {
     }
 
     package static let person = PathTarget(person: ())
+    package static let app = PathTarget(AuditTarget.app)
+    package static let authorization = PathTarget(AuditTarget.authorization)
     package static let user = PathTarget(AuditTarget.user)
     package static let integration = PathTarget(AuditTarget.integration)
     package static let workspace = PathTarget(AuditTarget.workspace)

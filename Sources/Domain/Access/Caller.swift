@@ -10,6 +10,9 @@ package struct Caller: Sendable, Hashable {
     package let integration: IntegrationID?
     package let grant: GrantID?
     package let clientName: String?
+    /// The app that a user let do this, and their approval; nil for every other token.
+    package var app: AppID?
+    package var authorization: AuthorizationID?
     /// The workspace that the grant is attributed to; nil for a member, whose reach is the organization.
     package let workspace: WorkspaceID?
     package let credential: Credential
@@ -73,6 +76,8 @@ package struct TokenFacts: Sendable {
     package var matchesUserEpoch: Bool
     /// nil for a personal token, which has no grant.
     package var grant: GrantFacts?
+    /// nil for a token that is no app's.
+    package var authorization: AuthorizationFacts?
     /// nil where the user belongs to no integration.
     package var isIntegrationActive: Bool?
     package var checkedAt: Timestamp
@@ -95,6 +100,19 @@ package struct TokenFacts: Sendable {
             self.matchesEpoch = matchesEpoch
             self.expiresAt = expiresAt
             self.ipAllowList = ipAllowList
+        }
+    }
+
+    /// What the user's approval of the token's app says now.
+    package struct AuthorizationFacts: Sendable {
+        package var isActive: Bool
+        package var matchesEpoch: Bool
+        package var isAppActive: Bool
+
+        package init(isActive: Bool, matchesEpoch: Bool, isAppActive: Bool) {
+            self.isActive = isActive
+            self.matchesEpoch = matchesEpoch
+            self.isAppActive = isAppActive
         }
     }
 
@@ -127,6 +145,10 @@ package struct TokenFacts: Sendable {
         if !isUserActive { return .userDeactivated }
         if !matchesUserEpoch { return .superseded }
         if let refusal = grant.flatMap({ Self.refusal(of: $0, at: checkedAt, from: address) }) { return refusal }
+        if let authorization {
+            if !authorization.isAppActive { return .appDisabled }
+            if !authorization.isActive || !authorization.matchesEpoch { return .authorizationEnded }
+        }
         if isIntegrationActive == false { return .integrationDisabled }
         if isRevoked { return .tokenRevoked }
         if caller.tokenExpiresAt <= checkedAt { return .tokenExpired }
@@ -147,6 +169,7 @@ package struct TokenFacts: Sendable {
             .organization(caller.organization), .user(caller.user), .token(caller.credential.token),
         ]
         if let grant = caller.grant { subjects.append(.grant(grant)) }
+        if let authorization = caller.authorization { subjects.append(.authorization(authorization)) }
         if let integration = caller.integration { subjects.append(.integration(integration)) }
         return subjects
     }
@@ -192,6 +215,12 @@ package enum AccessRefusal: String, Error, Sendable, CaseIterable {
     case grantExpired = "grant_expired"
     case addressNotAllowed = "address_not_allowed"
     case integrationDisabled = "integration_disabled"
+    case authorizationEnded = "authorization_ended"
+    case appDisabled = "app_disabled"
+    /// A code came a second time: what it was exchanged for ends.
+    case codeReplayed = "code_replayed"
+    /// A used refresh token came again: its family ends.
+    case refreshReused = "refresh_reused"
     case tokenRevoked = "token_revoked"
     case tokenExpired = "token_expired"
     case wrongAudience = "wrong_audience"

@@ -88,6 +88,19 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case tokenRead = "token.read"
     case tokenIntrospected = "token.introspected"
 
+    case appCreated = "app.created"
+    case appUpdated = "app.updated"
+    case appSecretRotated = "app.secret_rotated"
+    case appDisabled = "app.disabled"
+    case appEnabled = "app.enabled"
+    case appEnded = "app.ended"
+    case appRead = "app.read"
+    /// A user let an app do something.
+    case authorizationApproved = "authorization.approved"
+    case authorizationDenied = "authorization.denied"
+    case authorizationEnded = "authorization.ended"
+    case authorizationRead = "authorization.read"
+
     /// A member signed in, or was refused; `reason` says why.
     case sessionStarted = "session.started"
     case sessionEnded = "session.ended"

@@ -179,6 +179,8 @@ package struct AuditTarget: Sendable, Hashable {
     package static func workspace(_ id: WorkspaceID) -> AuditTarget { AuditTarget("workspace", id) }
     package static func grant(_ id: GrantID) -> AuditTarget { AuditTarget("grant", id) }
     package static func claimLink(_ id: ClaimLinkID) -> AuditTarget { AuditTarget("claim_link", id) }
+    package static func app(_ id: AppID) -> AuditTarget { AuditTarget("app", id) }
+    package static func authorization(_ id: AuthorizationID) -> AuditTarget { AuditTarget("authorization", id) }
     package static func session(_ id: SessionID) -> AuditTarget { AuditTarget("session", id) }
     package static func passwordLink(_ id: PasswordLinkID) -> AuditTarget { AuditTarget("password_link", id) }
     package static func approval(_ id: ApprovalID) -> AuditTarget { AuditTarget("approval", id) }

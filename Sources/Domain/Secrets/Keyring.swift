@@ -14,6 +14,7 @@ package struct Keyring: Sendable {
         case cursor = "rollcall.cursor.v1"
         case form = "rollcall.form.v1"
         case attempt = "rollcall.attempt.v1"
+        case successor = "rollcall.successor.v1"
     }
 
     private struct Key: Sendable {
@@ -111,6 +112,21 @@ package struct Keyring: Sendable {
     package func pendingKeyDigest(of secret: String, from source: SourceID) -> [UInt8] {
         let text = Data("\(source)|\(secret)".utf8)
         return Array(HMAC<SHA256>.authenticationCode(for: text, using: keys[0](.headerDigest)))
+    }
+
+    /// The refresh token that follows a used one, under each key, the primary's first: whoever asks again gets the same.
+    package func successors(of token: OpaqueSecret) -> [OpaqueSecret] {
+        let text = Data(token.reveal().utf8)
+        return keys.map { key in
+            let code = HMAC<SHA256>.authenticationCode(for: text, using: key(.successor))
+            return .make(.refresh, using: DerivedBytes(bytes: Array(code)))
+        }
+    }
+
+    private struct DerivedBytes: Randomness {
+        let bytes: [UInt8]
+
+        func bytes(_ count: Int) -> [UInt8] { Array(bytes.prefix(count)) }
     }
 
     /// What every form on a page of a session carries: only who has the session's page knows it.

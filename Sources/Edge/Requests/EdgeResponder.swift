@@ -48,6 +48,7 @@ package struct EdgeResponder<Base: HTTPResponder<EdgeContext>>: HTTPResponder {
         if !response.headers.contains(.cacheControl) { response.headers[.cacheControl] = "no-store" }
         if !response.headers.contains(.referrerPolicy) { response.headers[.referrerPolicy] = "no-referrer" }
         if surroundings.isPublicURLSecure { response.headers[.strictTransportSecurity] = "max-age=31536000" }
+        surroundings.nameMetadata(in: &response, for: request)
         if request.method == .head, response.status.code >= 400 { response = response.createHeadResponse() }
     }
 
@@ -75,20 +76,22 @@ package struct EdgeSurroundings: Sendable {
     package var proxies: ProxyTrust
     package var faults: FaultReader
     /// Whether outsiders reach us over TLS only, here or at a proxy.
-    package var isPublicURLSecure: Bool
+    package var isPublicURLSecure: Bool { publicURL?.hasPrefix("https:") ?? false }
+    /// How outsiders know us; nil in tests that do not ask.
+    package var publicURL: String?
 
     package init(
         clock: any WallClock,
         randomness: any Randomness,
         proxies: ProxyTrust = ProxyTrust(),
         faults: FaultReader = FaultReader(),
-        isPublicURLSecure: Bool = false
+        publicURL: String? = nil
     ) {
         self.clock = clock
         self.randomness = randomness
         self.proxies = proxies
         self.faults = faults
-        self.isPublicURLSecure = isPublicURLSecure
+        self.publicURL = publicURL
     }
 
     func context(of request: Request, _ arrival: Arrival) -> EdgeContext {
@@ -110,6 +113,16 @@ package struct EdgeSurroundings: Sendable {
                 userAgent: request.headers[.userAgent]
             )
         )
+    }
+
+    /// Where a client that is asked for a token finds out who gives it one (RFC 9728 5.1).
+    func nameMetadata(in response: inout Response, for request: Request) {
+        guard response.status == .unauthorized, let publicURL, let challenge = response.headers[.wwwAuthenticate],
+            challenge.hasPrefix("Bearer")
+        else { return }
+        let path = request.uri.path.hasPrefix("/v1") ? "/v1" : ""
+        let metadata = "resource_metadata=\"\(publicURL)/.well-known/oauth-protected-resource\(path)\""
+        response.headers[.wwwAuthenticate] = challenge + (challenge == "Bearer" ? " " : ", ") + metadata
     }
 
     /// The one place where an error becomes an answer. A fault of ours is logged here and nowhere else.

@@ -17,6 +17,14 @@ struct ProfilePages: Sendable {
             }
             return Pages.redirect(to: "/profile")
         }
+        door.memberForm("/profile/apps/{id}/end", on: router) { _, context, member in
+            if let id = context.parameters.get("id").flatMap({ AuthorizationID($0) }) {
+                let end = AuthorizationEnd(of: id, approvedBy: member.caller.user, by: member.attribution(context))
+                // One that has ended already is what was wanted.
+                do { try await door.store.perform(end, in: member.caller.organization) } catch ChangeRefusal.notFound {}
+            }
+            return Pages.redirect(to: "/profile")
+        }
         door.memberForm("/profile/password", on: router, changePassword)
         door.memberPage("/profile/second-factor", on: router) { _, _, member in try await enrolment(of: member) }
         door.memberForm("/profile/second-factor", on: router, enrol)
@@ -36,6 +44,7 @@ struct ProfilePages: Sendable {
                 member,
                 account,
                 sessions: try await transaction.sessions(of: caller.user),
+                apps: try await transaction.authorizations(of: caller.user),
                 problem: problem,
                 notice: notice
             )
@@ -160,9 +169,19 @@ private struct ProfilePage: Sendable {
     let claimingBlockedUntil: String?
     let fewest = Password.fewestCharacters
     let sessions: [Session]
+    let apps: [App]
+    let hasApps: Bool
     let account: AccountLine?
     let problem: String?
     let notice: String?
+
+    struct App: Sendable {
+        let id: String
+        let name: String
+        let scopes: String
+        let since: String
+        let formToken: String
+    }
 
     struct Session: Sendable {
         let id: String
@@ -178,6 +197,7 @@ private struct ProfilePage: Sendable {
         _ member: Sessions.SignedIn,
         _ account: AccountFacts,
         sessions: [SessionView],
+        apps: [AuthorizationView],
         problem: String?,
         notice: String?
     ) {
@@ -198,6 +218,16 @@ private struct ProfilePage: Sendable {
                 formToken: member.formToken
             )
         }
+        self.apps = apps.map { app in
+            App(
+                id: app.id.description,
+                name: app.appName,
+                scopes: app.scopes.joined,
+                since: app.approvedAt.description,
+                formToken: member.formToken
+            )
+        }
+        hasApps = !apps.isEmpty
         self.account = AccountLine(member.caller)
         self.problem = problem
         self.notice = notice

@@ -16,7 +16,9 @@ extension Store {
                 SELECT organization_id, token_id, kind, scopes, audience, issued_at, expires_at, revoked, user_id,
                     user_kind, user_role, username, user_active, user_epoch_matches, person_id, integration_id,
                     integration_scopes, integration_active, grant_id, client_name, grant_status, grant_scopes,
-                    grant_epoch_matches, grant_expires_at, ip_allow_list, workspace_id, checked_at
+                    grant_epoch_matches, grant_expires_at, ip_allow_list, workspace_id, checked_at,
+                    authorization_id, authorization_active, authorization_epoch_matches, app_id, app_name, app_active,
+                    app_scopes
                 FROM token_of_digest(\(digest))
                 """
             )
@@ -37,6 +39,8 @@ extension TokenFacts {
         var scopes = role.bounding(try row.scopes("scopes"))
         if grant != nil { scopes = scopes.intersection(try row.scopes("grant_scopes")) }
         if account.integration != nil { scopes = scopes.intersection(try row.scopes("integration_scopes")) }
+        let app = try row.decode("app_id", as: AppID?.self)
+        if app != nil { scopes = scopes.intersection(try row.scopes("app_scopes")) }
         self.init(
             caller: Caller(
                 organization: try row.decode("organization_id"),
@@ -47,7 +51,7 @@ extension TokenFacts {
                 person: account.person,
                 integration: account.integration,
                 grant: grant,
-                clientName: try row.decode("client_name"),
+                clientName: try row.decode(app == nil ? "client_name" : "app_name"),
                 workspace: try row.decode("workspace_id"),
                 credential: .init(token: try row.decode("token_id"), digestPrefix: CredentialDigest.prefix(of: digest)),
                 scopes: scopes,
@@ -61,6 +65,14 @@ extension TokenFacts {
             grant: grant == nil ? nil : try GrantFacts(row: row),
             isIntegrationActive: try row.decode("integration_active"),
             checkedAt: try row.decode("checked_at")
+        )
+        guard let app else { return }
+        caller.app = app
+        caller.authorization = try row.decode("authorization_id")
+        authorization = AuthorizationFacts(
+            isActive: try row.decode("authorization_active"),
+            matchesEpoch: try row.decode("authorization_epoch_matches"),
+            isAppActive: try row.decode("app_active")
         )
     }
 

@@ -23,6 +23,8 @@ package final class RefusalTallies: Service, Sendable {
         case source(SourceID)
         /// A client's secret.
         case grant(GrantID)
+        /// An app's secret.
+        case app(AppID)
         /// Sign-ins of an organization.
         case organization(OrganizationID)
 
@@ -30,6 +32,7 @@ package final class RefusalTallies: Service, Sendable {
             switch self {
             case .source: "source"
             case .grant: "grant"
+            case .app: "app"
             case .organization: "organization"
             }
         }
@@ -38,6 +41,7 @@ package final class RefusalTallies: Service, Sendable {
             switch self {
             case .source(let id): IDBits(high: id.high, low: id.low)
             case .grant(let id): IDBits(high: id.high, low: id.low)
+            case .app(let id): IDBits(high: id.high, low: id.low)
             case .organization(let id): IDBits(high: id.high, low: id.low)
             }
         }
@@ -142,6 +146,7 @@ package struct RefusalSummary: ClaimedWork {
             let (action, target): (ActionCode, AuditTarget) =
                 switch try row.decode("target_kind", as: String.self) {
                 case "grant": (.tokenIssued, .grant(try row.decode("target_id")))
+                case "app": (.tokenIssued, .app(try row.decode("target_id")))
                 case "organization": (.sessionStarted, .organization(try row.decode("target_id")))
                 default: (.deliveryRefused, .source(try row.decode("target_id")))
                 }

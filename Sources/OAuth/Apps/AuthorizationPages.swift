@@ -1,0 +1,163 @@
+import Domain
+import Edge
+import HTTPTypes
+import Hummingbird
+import Storage
+import Transparency
+
+/// `/oauth/authorize` (RFC 6749 4.1): a member decides what an app may do. GET asks, POST decides; what is decided is read
+/// anew from the request, never from the page.
+struct AuthorizationPages: Sendable {
+    let door: OAuthDoor
+
+    func mount(on router: Router<EdgeContext>) {
+        door.page(.get, "/oauth/authorize", on: router) { request, _ in
+            let query = request.uri.query ?? ""
+            return try await answering(query) {
+                guard let member = try await door.sessions.signedIn(request) else {
+                    // An app that is not known is told here already, and not after somebody signed in for it.
+                    let asked = try await AuthorizationRequest(query, most: nil, in: door)
+                    return try await signIn(thenBackTo: request, for: asked)
+                }
+                let asked = try await AuthorizationRequest(query, most: member.caller.scopes, in: door)
+                guard asked.app.organization == member.caller.organization else { return try elsewhere(member) }
+                return try consent(asked, member, query)
+            }
+        }
+        door.memberForm("/oauth/authorize", on: router) { form, context, member in
+            try await answering(form["request"]) {
+                let asked = try await AuthorizationRequest(form["request"], most: member.caller.scopes, in: door)
+                guard asked.app.organization == member.caller.organization else { return try elsewhere(member) }
+                guard form["decision"] == "approve" else { return try await deny(asked, member, context) }
+                return try await approve(asked, member, context)
+            }
+        }
+    }
+
+    // MARK: Steps
+
+    private func signIn(thenBackTo request: Request, for asked: AuthorizationRequest) async throws -> Response {
+        let slug = try await door.store.read(as: asked.app.organization) { try await $0.organization()?.slug }
+        var response = OAuthDoor.signIn(thenBackTo: request)
+        if let slug { response.headers[.location]? += "&organization=\(slug)" }
+        return response
+    }
+
+    private func consent(
+        _ asked: AuthorizationRequest,
+        _ member: Sessions.SignedIn,
+        _ query: String
+    ) throws -> Response {
+        // The answer to the form is a redirect to the app, which the policy has to let through.
+        try door.pages.page(
+            "consent",
+            ConsentPage(asked, member, query),
+            formTargets: [asked.redirect.policySource]
+        )
+    }
+
+    private func approve(
+        _ asked: AuthorizationRequest,
+        _ member: Sessions.SignedIn,
+        _ context: EdgeContext
+    ) async throws -> Response {
+        let authorization = AppAuthorization(
+            AppAuthorization.Request(
+                app: asked.app.id,
+                scopes: asked.scopes,
+                audience: asked.audience,
+                redirect: asked.redirect,
+                namesRedirect: asked.namesRedirect,
+                challenge: asked.challenge
+            ),
+            by: member.caller,
+            member.attribution(context),
+            in: door.store
+        )
+        let code = try await door.store.perform(authorization, in: member.caller.organization)
+        guard asked.wantsJSON else {
+            return Pages.redirect(to: asked.answerer(issuer: door.issuer).address([("code", code.reveal())]))
+        }
+        let body: JSON = ["code": .string(code.reveal()), "state": asked.state.map(JSON.string) ?? .null]
+        return body.response(fields: [.cacheControl: "no-store"])
+    }
+
+    private func deny(
+        _ asked: AuthorizationRequest,
+        _ member: Sessions.SignedIn,
+        _ context: EdgeContext
+    ) async throws -> Response {
+        let draft = AuditDraft(.authorizationDenied, .app(asked.app.id), person: member.caller.person)
+        let observation = Observation(draft, by: member.attribution(context))
+        try await door.observations.perform(observation, in: member.caller.organization)
+        let error = OAuthError(.accessDenied, "The user said no.")
+        guard asked.wantsJSON else {
+            return Pages.redirect(to: asked.answerer(issuer: door.issuer).address(error))
+        }
+        return error.response
+    }
+
+    // MARK: Refusals
+
+    private func answering(_ query: String, _ respond: () async throws -> Response) async throws -> Response {
+        do {
+            return try await respond()
+        } catch AuthorizationRequest.Refusal.untrusted(let error) {
+            let lead = "\(error.description) Nothing was sent to anybody. Tell whoever made the app."
+            return try door.pages.message(
+                Message(title: "This app cannot be trusted (\(error.code.rawValue))", lead: lead),
+                status: .badRequest
+            )
+        } catch AuthorizationRequest.Refusal.answered(let error, to: let answerer) {
+            return Pages.redirect(to: answerer.address(error))
+        }
+    }
+
+    private func elsewhere(_ member: Sessions.SignedIn) throws -> Response {
+        var message = Message(
+            title: "Another organization's app",
+            lead: "You are signed in at \(member.caller.organizationName), which this app does not belong to. "
+                + "Sign out there first."
+        )
+        message.account = AccountLine(member.caller)
+        message.link = Message.Link(address: "/profile", text: "Your account")
+        return try door.pages.message(message, status: .forbidden)
+    }
+}
+
+private struct ConsentPage: Sendable {
+    let title: String
+    let appName: String
+    let description: String
+    let contactEmail: String
+    let host: String
+    let isLegacy: Bool
+    let audience: String?
+    let scopes: [Item]
+    let request: String
+    let formToken: String
+    let account: AccountLine?
+    var problem: String?
+    var notice: String?
+
+    struct Item: Sendable {
+        let name: String
+        let opens: String
+    }
+
+    init(_ asked: AuthorizationRequest, _ member: Sessions.SignedIn, _ query: String) {
+        let terms = asked.app.terms
+        title = "Let \(terms.name) act for you?"
+        appName = terms.name
+        description = terms.description
+        contactEmail = terms.contactEmail.description
+        host = asked.redirect.host
+        isLegacy = terms.isLegacy
+        audience = asked.audience
+        let known = Dictionary(uniqueKeysWithValues: Scope.catalogue.map { ($0.scope, $0.opens) })
+        scopes = asked.scopes.scopes.map { Item(name: $0.description, opens: known[$0] ?? "") }
+        request = query
+        formToken = member.formToken
+        account = AccountLine(member.caller)
+    }
+}

@@ -1,0 +1,148 @@
+import Domain
+import Edge
+import Storage
+
+/// What an app sends a browser to `/oauth/authorize` with, understood in the order in which trust grows: first the client
+/// and where its answers go, and only then anything that is answered there.
+struct AuthorizationRequest: Sendable {
+    let app: AppView
+    let redirect: RedirectURI
+    let namesRedirect: Bool
+    let state: String?
+    /// The code as JSON and not by a redirect: a legacy app's wish.
+    let wantsJSON: Bool
+    let scopes: ScopeSet
+    let audience: String?
+    let challenge: CodeChallenge?
+
+    /// Why there is no request to show.
+    enum Refusal: Error {
+        /// Nothing is sent anywhere: the client, or where it wants its answers, is not known.
+        case untrusted(OAuthError)
+        /// The app is told.
+        case answered(OAuthError, to: Answerer)
+    }
+
+    /// Where an app gets its answers.
+    struct Answerer: Sendable {
+        let redirect: RedirectURI
+        let state: String?
+        let issuer: String
+
+        /// The redirect with these members, `state` and `iss` (RFC 9207).
+        func address(_ members: [(String, String)]) -> String {
+            var members = members
+            if let state { members.append(("state", state)) }
+            members.append(("iss", issuer))
+            let text = members.map { "\($0)=\($1.asQueryValue)" }.joined(separator: "&")
+            return redirect.description + (redirect.description.contains("?") ? "&" : "?") + text
+        }
+
+        func address(_ error: OAuthError) -> String {
+            address([("error", error.code.rawValue), ("error_description", error.description)])
+        }
+    }
+
+    /// Reads a query. `most` is what the signed-in member may let anybody do; nil while nobody is signed in.
+    init(_ query: String, most: ScopeSet?, in door: OAuthDoor) async throws {
+        let values = try Self.values(query)
+        guard let app = try await values["client_id"].flatMap({ AppID($0) }).asyncMap(door.store.app(client:)) ?? nil,
+            app.status == .active
+        else {
+            throw Refusal.untrusted(OAuthError(.invalidClientID, "No active app has this client_id."))
+        }
+        guard let redirect = app.terms.redirect(for: values["redirect_uri"]) else {
+            let text = "redirect_uri is not one that this app is registered with, character by character."
+            throw Refusal.untrusted(OAuthError(.invalidRequest, text))
+        }
+        self.app = app
+        self.redirect = redirect
+        namesRedirect = values["redirect_uri"] != nil
+        state = values["state"]
+        let answerer = Answerer(redirect: redirect, state: state, issuer: door.issuer)
+        do throws(OAuthError) {
+            wantsJSON = try Self.wantsJSON(values, app)
+            challenge = try Self.challenge(values, app)
+            audience = try TokenEndpoint.audience(values["resource"], issuer: door.issuer)
+            scopes = try Self.scopes(values["scope"], of: app, most: most)
+        } catch {
+            throw Refusal.answered(error, to: answerer)
+        }
+    }
+
+    func answerer(issuer: String) -> Answerer { Answerer(redirect: redirect, state: state, issuer: issuer) }
+
+    // MARK: Parts
+
+    /// A parameter that stands twice could be read either way: nothing of such a request is believed.
+    private static func values(_ query: String) throws -> [String: String] {
+        var values: [String: String] = [:]
+        let pairs: [(name: String, value: String)]
+        do throws(EdgeError) {
+            pairs = try QueryParameters.read(query)
+        } catch {
+            throw Refusal.untrusted(OAuthError(.invalidRequest, "The query cannot be read."))
+        }
+        for (name, value) in pairs where !value.isEmpty {
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw Refusal.untrusted(OAuthError(.invalidRequest, "A parameter stands more than once."))
+            }
+        }
+        return values
+    }
+
+    private static func wantsJSON(_ values: [String: String], _ app: AppView) throws(OAuthError) -> Bool {
+        guard values["response_mode"] ?? "query" == "query", values["request"] == nil, values["request_uri"] == nil
+        else {
+            throw OAuthError(.invalidRequest, "response_mode, request and request_uri are not supported.")
+        }
+        switch values["response_type"] {
+        case "code": return false
+        case "json_code" where app.terms.isLegacy: return true
+        case nil where app.terms.isLegacy: return false
+        case nil: throw OAuthError(.invalidRequest, "response_type is missing.")
+        default: throw OAuthError(.unsupportedResponseType, "Only the response_type code is supported.")
+        }
+    }
+
+    /// Required of every app but legacy ones, which may.
+    private static func challenge(_ values: [String: String], _ app: AppView) throws(OAuthError) -> CodeChallenge? {
+        guard let text = values["code_challenge"] else {
+            guard app.terms.isLegacy, values["code_challenge_method"] == nil else {
+                throw OAuthError(.invalidRequest, "code_challenge is missing (RFC 7636).")
+            }
+            return nil
+        }
+        guard values["code_challenge_method"] == "S256", let challenge = CodeChallenge(text) else {
+            throw OAuthError(.invalidRequest, "code_challenge has to be one by the method S256.")
+        }
+        return challenge
+    }
+
+    /// What is asked for within what the app may have; of that, what the member may do is what is shown.
+    private static func scopes(_ text: String?, of app: AppView, most: ScopeSet?) throws(OAuthError) -> ScopeSet {
+        var asked = app.terms.scopes
+        if let text {
+            guard let requested = RequestedScopes.parse(text, isLegacy: app.terms.isLegacy) else {
+                throw OAuthError(.invalidScope, "scope is no list of scopes.")
+            }
+            asked = requested.set ?? app.terms.scopes
+        }
+        guard asked.isSubset(of: app.terms.scopes) else {
+            throw OAuthError(.invalidScope, "This app may not ask for all of these scopes.")
+        }
+        guard let most else { return asked }
+        let shown = asked.intersection(most)
+        guard !shown.isEmpty else {
+            throw OAuthError(.invalidScope, "This account may do nothing of what was asked for.")
+        }
+        return shown
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<Value>(_ transform: (Wrapped) async throws -> Value) async rethrows -> Value? {
+        guard let self else { return nil }
+        return try await transform(self)
+    }
+}
