@@ -31,7 +31,31 @@ import Transparency
                 now() + interval '1 day')
             """
         )
+        let terms = AppTerms(
+            name: "Org chart",
+            description: "",
+            contactEmail: try #require(ContactEmail("charts@example.com")),
+            redirects: [try #require(RedirectURI("https://app.example/callback"))],
+            scopes: .all,
+            isLegacy: false,
+            accessLifetime: AppTerms.standardLifetime
+        )
+        let creation = AppCreation(
+            terms,
+            isConfidential: true,
+            by: api.fixture.attribution(of: admin),
+            in: api.fixture.store
+        )
+        let app = try await api.fixture.store.perform(creation, in: organization.id).app.id
+        let authorization = api.fixture.store.newID(AuthorizationID.self)
+        _ = try await api.fixture.owner.query(
+            """
+            INSERT INTO authorizations (organization_id, id, app_id, user_id, scopes, status, approved_at, created_at)
+            VALUES (\(organization.id), \(authorization), \(app), \(admin.user), '{people:read}', 'active', now(), now())
+            """
+        )
         return [
+            "app": app.description, "aut": authorization.description,
             "ent": try #require(leaf?["id"]?.string), "src": source.id.description, "key": source.key.description,
             "dlv": receipt.delivery.description,
             "evt": try #require(event).description, "per": try #require(person).description,
