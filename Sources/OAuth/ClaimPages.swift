@@ -10,13 +10,16 @@ import Transparency
 /// `/claim/{link}`: GET shows what the link is for and changes nothing, however often a mail scanner follows it; POST
 /// claims, once. A page for a browser, JSON for everybody else.
 ///
-/// Whoever holds the link can claim: until members sign in, the link is the proof (Threat model).
+/// Where the custodian has a password, the custodian's session has to come with it; before that, whoever holds the link can
+/// claim (Threat model).
 struct ClaimPages: Sendable {
     private let store: Store
+    private let sessions: Sessions
     private let template: MustacheTemplate
 
-    init(store: Store) throws {
+    init(store: Store, sessions: Sessions) throws {
         self.store = store
+        self.sessions = sessions
         template = try MustacheTemplate(string: String(decoding: PackageResources.claim_mustache, as: UTF8.self))
     }
 
@@ -25,15 +28,29 @@ struct ClaimPages: Sendable {
             guard let link = link(context), let view = try await store.claimLink(link) else {
                 return try gone(request, context)
             }
-            return show(view, request)
+            let member = view.claimant == nil ? nil : try await sessions.signedIn(request)
+            return show(view, member, request)
         }
         router.post("/claim/{link}") { request, context in
             try Self.refuseCrossSite(request)
-            guard let link = link(context), let claimed = try await store.claim(link, from: context.origin) else {
+            guard let link = link(context), let view = try await store.claimLink(link) else {
+                return try gone(request, context)
+            }
+            let member = try await claimant(view, request)
+            guard let claimed = try await store.claim(link, from: context.origin, by: member) else {
                 return try gone(request, context)
             }
             return hand(claimed, request)
         }
+    }
+
+    /// The custodian whose session came with the form; nil where none is needed. Refuses everybody else.
+    private func claimant(_ view: ClaimLinkView, _ request: Request) async throws -> SessionCaller? {
+        guard let claimant = view.claimant else { return nil }
+        guard let member = try await sessions.signedIn(request) else { throw EdgeError.unauthorized(.missing) }
+        guard member.caller.user == claimant else { throw EdgeError.forbidden(needs: nil) }
+        try sessions.require(try await PageForm(request), of: member, request)
+        return member.caller
     }
 
     private func link(_ context: EdgeContext) -> OpaqueSecret? {
@@ -48,7 +65,7 @@ struct ClaimPages: Sendable {
 
     // MARK: Answers
 
-    private func show(_ view: ClaimLinkView, _ request: Request) -> Response {
+    private func show(_ view: ClaimLinkView, _ member: Sessions.SignedIn?, _ request: Request) -> Response {
         guard Self.wantsPage(request) else {
             let body: JSON = [
                 "organization": .string(view.organizationName),
@@ -70,7 +87,10 @@ struct ClaimPages: Sendable {
                     .init("For", view.custodian ?? "the person whom you got this link from"),
                     .init("Link good until", view.expiresAt.description),
                 ],
-                canClaim: true
+                canClaim: view.claimant == nil || member?.caller.user == view.claimant,
+                formToken: member?.formToken,
+                signIn: view.claimant == nil || member?.caller.user == view.claimant
+                    ? nil : "/signin?return_to=" + request.uri.path.asQueryValue
             )
         )
     }
@@ -126,13 +146,24 @@ private struct Page {
     let rows: [Row]
     let canClaim: Bool
     let hasRows: Bool
+    let formToken: String?
+    let signIn: String?
 
-    init(title: String, lead: String, rows: [Row], canClaim: Bool) {
+    init(
+        title: String,
+        lead: String,
+        rows: [Row],
+        canClaim: Bool,
+        formToken: String? = nil,
+        signIn: String? = nil
+    ) {
         self.title = title
         self.lead = lead
         self.rows = rows
         self.canClaim = canClaim
         hasRows = !rows.isEmpty
+        self.formToken = formToken
+        self.signIn = signIn
     }
 
     struct Row {

@@ -66,13 +66,14 @@ package struct OAuthDoor: Sendable {
         post("/oauth/introspect", on: router) { try await IntrospectionEndpoint(door: self).respond(to: $0, $1) }
         post("/oauth/revoke", on: router) { try await RevocationEndpoint(door: self).respond(to: $0, $1) }
         mountMetadata(on: router)
-        try ClaimPages(store: store).mount(on: router)
+        try ClaimPages(store: store, sessions: sessions).mount(on: router)
         pages.mount(on: router)
         SignInPages(door: self).mount(on: router)
         PasswordPages(door: self).mount(on: router)
         ProfilePages(door: self).mount(on: router)
         AuthorizationPages(door: self).mount(on: router)
         UserInfoEndpoint(door: self).mount(on: router)
+        GrantPages(door: self).mount(on: router)
     }
 
     /// What a token is good for that is used at this server itself: its API is the one resource of its own.

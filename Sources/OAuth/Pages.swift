@@ -28,6 +28,9 @@ struct Pages: Sendable {
         "message": PackageResources.message_mustache,
         "second-factor": PackageResources.second_factor_mustache,
         "profile": PackageResources.profile_mustache,
+        "grants": PackageResources.grants_mustache,
+        "secret": PackageResources.secret_mustache,
+        "confirm": PackageResources.confirm_mustache,
     ]
 
     /// Routes what every page loads.

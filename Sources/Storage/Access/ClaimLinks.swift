@@ -108,6 +108,8 @@ package struct ClaimLinkView: Sendable {
     package let clientName: String
     package let username: String
     package let custodian: String?
+    /// Who has to be signed in to claim it; nil where the custodian cannot sign in yet, and the link is the proof.
+    package let claimant: UserID?
     package let expiresAt: Timestamp
 }
 
@@ -122,12 +124,14 @@ extension Store {
             return try await read(as: organization) { transaction in
                 let rows = try await transaction.query(
                     """
-                    SELECT o.name, g.client_name, u.username, c.username AS custodian, l.expires_at
+                    SELECT o.name, g.client_name, u.username, c.username AS custodian, l.expires_at,
+                        CASE WHEN a.password IS NOT NULL THEN c.id END AS claimant
                     FROM claim_links l
                     JOIN organizations o ON o.id = l.organization_id
                     JOIN grants g ON (g.organization_id, g.id) = (l.organization_id, l.grant_id)
                     JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
                     LEFT JOIN users c ON (c.organization_id, c.id) = (u.organization_id, u.custodian_id)
+                    LEFT JOIN accounts a ON (a.organization_id, a.user_id) = (c.organization_id, c.id)
                     WHERE l.digest = \(digest) AND l.claimed_at IS NULL AND l.ended_at IS NULL
                         AND l.expires_at > \(transaction.startedAt) AND g.status <> 'ended' AND u.status = 'active'
                     """
@@ -139,6 +143,7 @@ extension Store {
                         clientName: try row.decode("client_name"),
                         username: try row.decode("username"),
                         custodian: try row.decode("custodian"),
+                        claimant: try row.decode("claimant"),
                         expiresAt: try row.decode("expires_at")
                     )
                 }
@@ -148,10 +153,12 @@ extension Store {
     }
 
     /// Claims the secret behind a link, once: of two at the same moment one gets it and the other nothing. nil where the
-    /// link is unknown, used, replaced or over.
+    /// link is unknown, used, replaced or over, where the custodian can sign in and `member` is not the custodian, and
+    /// where the custodian may claim nothing yet.
     package func claim(
         _ link: OpaqueSecret,
-        from origin: Attribution.Origin
+        from origin: Attribution.Origin,
+        by member: SessionCaller? = nil
     ) async throws -> SecretClaim.Claimed? {
         for digest in keyring.digests(of: link) {
             let found = try await pool.query("SELECT organization_of_claim_link(\(digest)) AS organization_id")
@@ -159,7 +166,10 @@ extension Store {
                 continue
             }
             do {
-                return try await perform(SecretClaim(digest: digest, origin: origin, in: self), in: organization)
+                return try await perform(
+                    SecretClaim(digest: digest, origin: origin, member: member, in: self),
+                    in: organization
+                )
             } catch AccessRefusal.notFound {
                 return nil
             }
@@ -172,13 +182,15 @@ extension Store {
 package struct SecretClaim: Change {
     private let digest: [UInt8]
     private let origin: Attribution.Origin
+    private let member: SessionCaller?
     private let receivedAt: Timestamp
     private let secret: OpaqueSecret
     private let new: NewSecret
 
-    init(digest: [UInt8], origin: Attribution.Origin, in store: Store) {
+    init(digest: [UInt8], origin: Attribution.Origin, member: SessionCaller?, in store: Store) {
         self.digest = digest
         self.origin = origin
+        self.member = member
         receivedAt = store.clock.now()
         secret = .make(.client, using: store.randomness)
         new = NewSecret(id: store.newID(), digest: store.keyring.digest(of: secret))
@@ -212,9 +224,12 @@ package struct SecretClaim: Change {
             """
             UPDATE claim_links l SET claimed_at = \(now)
             FROM grants g, users u
+            LEFT JOIN accounts a ON (a.organization_id, a.user_id) = (u.organization_id, u.custodian_id)
             WHERE l.digest = \(digest) AND l.claimed_at IS NULL AND l.ended_at IS NULL AND l.expires_at > \(now)
                 AND (g.organization_id, g.id) = (l.organization_id, l.grant_id) AND g.status <> 'ended'
                 AND (u.organization_id, u.id) = (g.organization_id, g.user_id) AND u.status = 'active'
+                AND (a.password IS NULL OR u.custodian_id = \((member?.user) as UserID?))
+                AND coalesce(a.claiming_blocked_until <= \(now), true)
             RETURNING l.id, l.grant_id, l.created_by, u.custodian_id, u.person_id
             """
         )
@@ -225,10 +240,12 @@ package struct SecretClaim: Change {
         new.madeBy = try row.decode("custodian_id")
         new.link = link
         try await transaction.replaceSecret(of: grant, with: new, overlap: .none)
-        // Who held the link is not proved before members can sign in; the custodian is for whom it was made.
+        // Who held the link is proved where the custodian can sign in; elsewhere they are for whom it was made.
         let custodian = try row.decode("custodian_id", as: UserID?.self)
         let creator = try row.decode("created_by", as: UserID.self)
-        let attribution = Attribution(actor: .member(custodian ?? creator), origin: origin, receivedAt: receivedAt)
+        let attribution =
+            member.map { Attribution(session: $0, origin: origin, receivedAt: receivedAt) }
+            ?? Attribution(actor: .member(custodian ?? creator), origin: origin, receivedAt: receivedAt)
         let draft = AuditDraft(
             .secretClaimed,
             .grant(grant),

@@ -86,6 +86,14 @@ extension OrganizationTransaction {
         try await grants(GrantView.selection + " WHERE g.id = \(id)").first
     }
 
+    /// Grants that have not ended of users whose secrets that member keeps, oldest first; the first 200.
+    package func grants(ofCustodian member: UserID) async throws -> [GrantView] {
+        try await grants(
+            GrantView.selection
+                + " WHERE u.custodian_id = \(member) AND g.status <> 'ended' AND u.status = 'active' ORDER BY g.id LIMIT 200"
+        )
+    }
+
     private func grants(_ selection: SQL) async throws -> [GrantView] {
         let rows = try await query(selection)
         let secrets = try await secrets(of: rows.map { try $0.decode("id") })

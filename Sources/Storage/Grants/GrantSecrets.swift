@@ -156,7 +156,9 @@ package struct SecretRegeneration: Change {
             SELECT g.status, u.person_id FROM grants g
             JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
             JOIN users c ON (c.organization_id, c.id) = (u.organization_id, u.custodian_id)
+            LEFT JOIN accounts a ON (a.organization_id, a.user_id) = (c.organization_id, c.id)
             WHERE g.id = \(grant) AND c.id = \(custodian) AND c.status = 'active' AND u.status = 'active'
+                AND coalesce(a.claiming_blocked_until <= \(transaction.startedAt), true)
             FOR UPDATE OF g
             """
         )

@@ -1,0 +1,158 @@
+import Domain
+import Edge
+import HTTPTypes
+import Hummingbird
+import Storage
+
+/// `/profile/grants`: the grants whose secrets a signed-in member keeps, and the one place where a secret is regenerated.
+/// No admin gets there for another's grant: whose a grant is, the change itself asks.
+struct GrantPages: Sendable {
+    let door: OAuthDoor
+
+    func mount(on router: Router<EdgeContext>) {
+        door.memberPage("/profile/grants", on: router) { _, _, member in try await grants(of: member) }
+        door.memberForm("/profile/grants/{id}/regenerate", on: router, regenerate)
+    }
+
+    private func grants(
+        of member: Sessions.SignedIn,
+        problem: String? = nil,
+        status: HTTPResponse.Status = .ok
+    ) async throws -> Response {
+        let caller = member.caller
+        let grants = try await door.store.read(as: caller.organization) {
+            try await $0.grants(ofCustodian: caller.user)
+        }
+        return try door.pages.page("grants", GrantsPage(member, grants, problem: problem), status: status)
+    }
+
+    private func regenerate(
+        _ form: PageForm,
+        _ context: EdgeContext,
+        _ member: Sessions.SignedIn
+    ) async throws -> Response {
+        guard let grant = context.parameters.get("id").flatMap({ GrantID($0) }),
+            let overlap = SecretOverlap(rawValue: form["overlap"])
+        else { throw EdgeError.notFound }
+        if let until = member.caller.claimingBlockedUntil {
+            let problem = "Not before \(until): the password was replaced by way of an admin."
+            return try await grants(of: member, problem: problem, status: .forbidden)
+        }
+        let regeneration = SecretRegeneration(
+            of: grant,
+            overlap: overlap,
+            custodian: member.caller.user,
+            confirmation: form["confirmation"],
+            by: member.attribution(context),
+            in: door.store
+        )
+        do {
+            let made = try await door.store.perform(regeneration, in: member.caller.organization)
+            return try door.pages.page("secret", SecretPage(member, made))
+        } catch ChangeRefusal.confirmationRequired(let value, let detail) {
+            let page = ConfirmPage(member, grant, overlap, confirmation: value, detail: detail)
+            return try door.pages.page("confirm", page, status: .conflict)
+        } catch AccessRefusal.notFound {
+            throw EdgeError.notFound
+        } catch AccessRefusal.grantEnded {
+            return try await grants(of: member, problem: "This grant has ended.", status: .conflict)
+        }
+    }
+}
+
+private struct GrantsPage: Sendable {
+    let title = "Grants in your keeping"
+    let hasGrants: Bool
+    let grants: [Row]
+    let account: AccountLine?
+    let problem: String?
+    var notice: String?
+
+    struct Row: Sendable {
+        let id: String
+        let clientName: String
+        let username: String
+        let status: String
+        let expiresAt: String
+        let lastUsed: String
+        let secrets: [Secret]
+        let formToken: String
+    }
+
+    struct Secret: Sendable {
+        let madeAt: String
+        let notAfter: String?
+        let lastUsed: String
+    }
+
+    init(_ member: Sessions.SignedIn, _ grants: [GrantView], problem: String?) {
+        hasGrants = !grants.isEmpty
+        self.grants = grants.map { grant in
+            Row(
+                id: grant.id.description,
+                clientName: grant.terms.clientName,
+                username: grant.username,
+                status: grant.state.rawValue,
+                expiresAt: grant.terms.expiresAt.description,
+                lastUsed: Self.use(grant.lastUsedAt, grant.lastUsedAddress),
+                secrets: grant.secrets.map { secret in
+                    Secret(
+                        madeAt: secret.madeAt.description,
+                        notAfter: secret.notAfter?.description,
+                        lastUsed: Self.use(secret.lastUsedAt, secret.lastUsedAddress)
+                    )
+                },
+                formToken: member.formToken
+            )
+        }
+        account = AccountLine(member.caller)
+        self.problem = problem
+    }
+
+    private static func use(_ time: Timestamp?, _ address: String?) -> String {
+        guard let time else { return "not used yet" }
+        return "used last at \(time)" + (address.map { " from \($0)" } ?? "")
+    }
+}
+
+private struct SecretPage: Sendable {
+    let title = "Your client secret"
+    let client: String
+    let secret: String
+    let account: AccountLine?
+    var problem: String?
+    var notice: String?
+
+    init(_ member: Sessions.SignedIn, _ claimed: SecretClaim.Claimed) {
+        client = claimed.client.description
+        secret = claimed.secret.reveal()
+        account = AccountLine(member.caller)
+    }
+}
+
+private struct ConfirmPage: Sendable {
+    let title = "Look again"
+    let id: String
+    let overlap: String
+    let confirmation: String
+    let detail: String
+    let formToken: String
+    let account: AccountLine?
+    var problem: String?
+    var notice: String?
+
+    init(
+        _ member: Sessions.SignedIn,
+        _ grant: GrantID,
+        _ overlap: SecretOverlap,
+        confirmation: String,
+        detail: String
+    ) {
+        id = grant.description
+        self.overlap = overlap.rawValue
+        self.confirmation = confirmation
+        self.detail = detail
+        formToken = member.formToken
+        account = AccountLine(member.caller)
+    }
+}
