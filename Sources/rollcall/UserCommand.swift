@@ -122,19 +122,23 @@ struct UserCommand: ParsableCommand {
             abstract: "Make the link by which a member sets a password, once.",
             discussion: """
                 The link is shown here only, is good for 24 hours, and ends the one made before.
+                Replacing a password needs a second admin first; then give what they approved.
 
                 EXAMPLES
                   rollcall user password-link usr_01…
+                  rollcall user password-link usr_01… --approval apr_01…
                 """
         )
         static let columns = [Column("USERNAME", "username"), Column("URL", "url"), Column("EXPIRES", "expires_at")]
         @Argument(help: "Id of the member.") var id: String
+        @Option(help: "Id of what a second admin approved.") var approval: String?
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
             let path = "/v1/users/\(URLText.escaped(id))/password-links"
-            let answer = try await client.connection.client().post(path)
-            try client.output.writer.write(answer.body, columns: Self.columns)
+            let body: JSON? = approval.map { ["approval": .string($0)] }
+            let answer = try await client.connection.client().post(path, body)
+            try client.print(settled: answer.body, columns: Self.columns)
         }
     }
 }

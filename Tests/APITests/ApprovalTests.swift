@@ -223,6 +223,40 @@ import Transparency
         }
     }
 
+    @Test func `a link that replaces a password is made once, by who asked, after another agreed`() async throws {
+        try await scene { scene in
+            let api = scene.api
+            let member = try await api.fixture.member(.member, in: api.organization)
+            let path = "/v1/users/\(member.user)/password-links"
+            // Nobody is needed for the first password.
+            let first = try await api.post(path, as: api.admin)
+            #expect(first.status == 201)
+            let secret = try #require(
+                OpaqueSecret(String((first.body["url"]?.string ?? "").suffix(OpaqueSecret.length)))
+            )
+            let hash = try PasswordHash(
+                of: try #require(Password(typed: "a sentence of some length")),
+                cost: .cheap,
+                using: api.fixture.randomness
+            )
+            #expect(try await api.fixture.store.setPassword(hash, by: secret, from: .init()))
+            let asked = try await api.post(path, as: api.admin)
+            #expect(asked.status == 202 && asked.body["kind"] == "password_link.create")
+            let id = try #require(asked.body["id"]?.string)
+            let use: JSON = ["approval": .string(id)]
+            #expect(try await api.post(path, use, as: api.admin).status == 409)
+            #expect(try await api.post("/v1/approvals/\(id)/approve", as: api.admin).status == 403)
+            #expect(try await api.post("/v1/approvals/\(id)/approve", as: scene.second).body["status"] == "approved")
+            #expect(try await api.post(path, use, as: scene.second).status == 409)
+            let other = "/v1/users/\(scene.second.user)/password-links"
+            #expect(try await api.post(other, use, as: api.admin).status == 409)
+            let made = try await api.post(path, use, as: api.admin)
+            #expect(made.status == 201 && made.body["url"] != nil)
+            #expect(try await api.post(path, use, as: api.admin).status == 409)
+            #expect(try await api.get("/v1/approvals/\(id)", as: api.auditor).body["used_at"] != .null)
+        }
+    }
+
     @Test func `another organization's request is not there`() async throws {
         try await scene { scene in
             let path = try await scene.asked()

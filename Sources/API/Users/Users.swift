@@ -73,27 +73,31 @@ extension Operation {
             "/v1/users/{id}/password-links",
             .scope(.usersWrite),
             .passwordLinkCreated,
-            "Make the link by which a member sets a password, once, within a day; the former link ends",
+            "Make the link by which a member sets a password, once; replacing a password needs a second admin first",
             target: .user,
-            body: .object(),
+            body: .newPasswordLink,
             isBodyOptional: true,
             answers: .passwordLink,
-            hasLocation: false
+            hasLocation: false,
+            waiting: .approval
         ) { call in
-            // Replacing a password takes a second admin: the approval goes in here.
-            let creation = PasswordLinkCreation(
+            let new: NewPasswordLink = try call.decode()
+            let request = PasswordLinkRequest(
                 for: try call.id(),
-                by: .admin(call.caller.user, approvedBy: nil),
+                approval: new.approval,
+                by: call.caller,
                 call.attribution,
                 in: call.store
             )
             let url = call.door.publicURL
-            return try await call.create(creation, showsSecret: true) { link in
-                [
-                    "username": .string(link.username),
-                    "url": .string(url + "/password/" + link.secret.reveal()),
-                    "expires_at": .string(link.expiresAt.description),
-                ]
+            return try await call.create(request, showsSecret: true) { settled in
+                settled.json { link in
+                    [
+                        "username": .string(link.username),
+                        "url": .string(url + "/password/" + link.secret.reveal()),
+                        "expires_at": .string(link.expiresAt.description),
+                    ]
+                }
             }
         },
         .act(
@@ -122,6 +126,10 @@ extension Operation {
             return .changed(try await call.perform(assignment).json)
         },
     ]
+}
+
+private struct NewPasswordLink: Decodable {
+    var approval: ApprovalID?
 }
 
 private struct WantedRole: Decodable {
@@ -212,6 +220,12 @@ extension Schema {
                 "expires_at": "2026-11-22T09:00:00Z",
             ]
         )
+
+    fileprivate static let newPasswordLink = Schema.object(
+        optional: [
+            ("approval", Schema.id("apr").orNull.described("A second admin's, where the account has a password."))
+        ]
+    ).named("NewPasswordLink", example: [:])
 
     fileprivate static let roleAssignment = Schema.object(
         [("role", .word(of: RoleAssignment.roles.map(\.rawValue)))],
