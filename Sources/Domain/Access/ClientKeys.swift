@@ -13,7 +13,7 @@ package enum ClientKeysRefusal: Error, Sendable, Hashable {
 
 /// The public keys by which a client proves who it is (RFC 7517, RFC 7523), each of one algorithm family.
 package struct ClientKeys: Sendable {
-    /// As it came, for whoever keeps it.
+    /// The keys that can be used, with the members that are needed and no others, for whoever keeps them.
     package let json: JSON.Object
     private let keys: [Key]
 
@@ -57,6 +57,7 @@ package struct ClientKeys: Sendable {
         }
         guard members.count <= Self.most else { throw .unusable }
         var keys: [Key] = []
+        var kept: [JSON] = []
         for member in members {
             guard let key = member.object, let kind = key["kty"]?.string else { throw .malformed }
             guard kind != "oct", ["d", "p", "q", "dp", "dq", "qi", "k", "oth"].allSatisfy({ key[$0] == nil }) else {
@@ -64,15 +65,31 @@ package struct ClientKeys: Sendable {
             }
             guard key["use"]?.string ?? "sig" == "sig" else { continue }
             guard let material = try Self.material(of: key, kind) else { continue }
+            guard key["alg"] == nil || key["alg"]?.string != nil else { throw .malformed }
             let algorithm = key["alg"]?.string
             guard algorithm.map(material.algorithms.contains) ?? true else { continue }
+            if let name = key["kid"] {
+                guard let text = name.string, Self.isPlain(text) else { throw .malformed }
+            }
+            var plain: JSON.Object = [:]
+            for name in Self.members {
+                if let text = key[name]?.string, Self.isPlain(text) { plain[name] = .string(text) }
+            }
+            kept.append(.object(plain))
             keys.append(Key(id: key["kid"]?.string, algorithm: algorithm, material: material))
         }
         guard !keys.isEmpty else { throw .unusable }
         self.keys = keys
-        self.json = json
+        self.json = ["keys": .array(kept)]
     }
 
+    /// What a database takes as text, and a modulus of the largest size fits.
+    private static func isPlain(_ text: String) -> Bool {
+        (1...2048).contains(text.utf8.count)
+            && text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+    }
+
+    private static let members = ["kty", "crv", "x", "y", "n", "e", "kid", "alg"]
     private static let rsaBytes = 256...1024
 
     /// nil for a kind, curve or size that is not taken.

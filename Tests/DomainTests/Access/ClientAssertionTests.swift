@@ -170,6 +170,11 @@ import Transparency
         #expect(throws: ClientKeysRefusal.malformed) {
             try ClientKeys(["keys": [["kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"]]])
         }
+        #expect(throws: ClientKeysRefusal.malformed) {
+            try ClientKeys(["keys": [Self.p256(key.publicKey, ["kid": "a\u{0}b"])]])
+        }
+        let more = try ClientKeys(["keys": [Self.p256(key.publicKey, ["kid": "a", "note": "\u{0}", "n": 1])]])
+        #expect(more.names == ["a"] && !JSON.object(more.json).text.contains("note"))
         #expect(throws: ClientKeysRefusal.malformed) { try ClientKeys([:]) }
         #expect(try ClientKeys(["keys": [good, weak, ["kty": "EC", "crv": "P-521"]]]).names == [])
     }
