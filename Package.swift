@@ -25,7 +25,7 @@ extension [Resource] {
         [
             "0001_organizations", "0002_people_and_users", "0003_sources", "0004_deliveries_and_events",
             "0005_integrations_and_grants", "0006_tokens", "0007_audit", "0008_crossings", "0009_idempotency",
-            "0010_receiving", "0011_checking", "0012_accounts", "0013_terms",
+            "0010_receiving", "0011_checking", "0012_accounts", "0013_terms", "0014_log",
         ].map { .embedInCode("\($0).sql") }
     }
 }
@@ -196,7 +196,7 @@ let package = Package(
             uses: ["Domain", .asyncHTTPClient, .httpTypes, .nioCore, .nioHTTP1, .nioPosix, .nioSSL]
         ),
         .engine("Provisioning"),
-        .engine("AuditLog"),
+        .engine("AuditLog", uses: [.nioPosix, .systemPackage]),
 
         // Composition, and the program.
         .room(
@@ -212,7 +212,8 @@ let package = Package(
         .executableTarget(
             name: "rollcall",
             dependencies: [
-                "App", "Domain", "Transparency", "Outbound", "Storage", "Postgres", .argumentParser, .configuration,
+                "App", "AuditLog", "Domain", "Transparency", "Outbound", "Storage", "Postgres", .argumentParser,
+                .configuration,
                 .crypto, .httpTypes, .logging, .serviceLifecycle, .systemPackage,
             ],
             swiftSettings: .strict
@@ -278,6 +279,10 @@ let package = Package(
         .tests(
             "App",
             uses: ["App", "TestSupport", "Edge", "Storage", "Postgres", "Domain", .logging]
+        ),
+        .tests(
+            "AuditLog",
+            uses: ["AuditLog", "TestSupport", "Storage", "Postgres", "Domain", "Transparency", .logging]
         ),
         .tests("Outbound", uses: ["Outbound", "Domain", "TestSupport", .httpTypes, .nioCore]),
         .tests(

@@ -1,4 +1,5 @@
--- The audit log: leaves in their exact bytes, search columns derived from them, and the clear text of digests apart.
+-- The audit log: leaves in their exact bytes, columns derived from them (search is 0014's), and the clear text of digests
+-- apart.
 
 CREATE TABLE audit_entries (
     organization_id uuid NOT NULL,
@@ -13,20 +14,16 @@ CREATE TABLE audit_entries (
     PRIMARY KEY (organization_id, id, recorded_at),
     CONSTRAINT audit_entries_leaf_size CHECK (length(leaf) BETWEEN 2 AND 65535) -- C2SP tlog-tiles: a uint16 length
 ) PARTITION BY RANGE (recorded_at);
-CREATE INDEX audit_entries_time ON audit_entries (organization_id, recorded_at, id);
-CREATE INDEX audit_entries_actor ON audit_entries (organization_id, actor_id, recorded_at, id);
-CREATE INDEX audit_entries_target ON audit_entries (organization_id, target_id, recorded_at, id);
-CREATE INDEX audit_entries_person ON audit_entries (organization_id, person_id, recorded_at, id)
-    WHERE person_id IS NOT NULL;
 CALL protect('audit_entries', 'SELECT, INSERT');
 
 -- Waiting for the sequencer, which consumes by existence: an id that commits late is not skipped.
 CREATE TABLE audit_pending (
-    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization_id uuid NOT NULL,
+    id              bigint GENERATED ALWAYS AS IDENTITY,
     entry_id        uuid NOT NULL,
     recorded_at     timestamptz NOT NULL,
     leaf_hash       bytea NOT NULL,         -- RFC 6962 leaf hash
+    PRIMARY KEY (organization_id, id),
     CONSTRAINT audit_pending_leaf_hash_length CHECK (length(leaf_hash) = 32)
 );
 CALL protect('audit_pending', 'SELECT, INSERT, DELETE');

@@ -29,5 +29,6 @@ package enum Migrations {
         EmbeddedMigration(name: "0011_checking", sql: PackageResources._011_checking_sql),
         EmbeddedMigration(name: "0012_accounts", sql: PackageResources._012_accounts_sql),
         EmbeddedMigration(name: "0013_terms", sql: PackageResources._013_terms_sql),
+        EmbeddedMigration(name: "0014_log", sql: PackageResources._014_log_sql),
     ]
 }

@@ -24,6 +24,7 @@ package struct APIDoor: Sendable {
     let profiles: [String: SigningProfile]
     /// Names of the mappings that a source may choose.
     let mappings: Set<String>
+    let logReads = LogReads()
 
     /// Entries of one organization's reads and refusals share commits through `observations`, which the caller runs.
     /// Profiles and mappings are what sources may choose; any other name is refused.
@@ -50,9 +51,17 @@ package struct APIDoor: Sendable {
     /// address that its grant allows, and who has the operation's scope; open operations answer to anybody.
     package func mount(on router: Router<EdgeContext>) {
         for operation in Operation.all {
-            router.on(RouterPath(operation.path), method: operation.method) { request, context in
+            router.on(operation.route, method: operation.method) { request, context in
                 try await answer(operation, to: request, context)
             }
         }
+    }
+}
+
+extension Operation {
+    /// As the router writes what OpenAPI has no word for: a path of which the last name takes all that follows.
+    fileprivate var route: RouterPath {
+        guard takesRest, let name = path.lastIndex(of: "/") else { return RouterPath(path) }
+        return RouterPath(path[..<name] + "/**")
     }
 }

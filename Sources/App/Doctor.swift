@@ -103,6 +103,7 @@ package struct Doctor: Sendable {
         findings.append(await finding("database role") { try await role(store) })
         findings.append(await finding("durability") { try await durability(store) })
         findings.append(await finding("partitions") { try await partitions(store) })
+        findings.append(await finding("log") { try await log(store) })
         findings.append(await finding("work") { try await work(store) })
         findings.append(await finding("clock") { try await clock(store) })
         await pool.close()
@@ -147,6 +148,22 @@ package struct Doctor: Sendable {
         let fix = "run a process with the sequencer role: it makes them at start and daily"
         let state: Finding.State = ahead > 1 ? .ok : ahead == 1 ? .warn : .fail
         return (state, "\(ahead) ahead of this month", state == .ok ? nil : fix)
+    }
+
+    private func log(_ store: Store) async throws -> (Finding.State, String, String?) {
+        let logs = try await store.logsStanding()
+        let found = """
+            \(logs.logs) logs, \(logs.halted) of them halted; the oldest entry without an index waits for \
+            \(logs.oldestPendingAge.components.seconds) s
+            """
+        if logs.halted > 0 {
+            return (.fail, found, "nothing of it is signed: `rollcall audit log` says why, Operations what helps")
+        }
+        guard reader[.checkpointKey] != nil else {
+            return (.warn, found, "no key signs the log here: make one with `rollcall keys checkpoint`")
+        }
+        return logs.oldestPendingAge > Self.longestWait
+            ? (.warn, found, "see that a process with the sequencer role runs, and its log") : (.ok, found, nil)
     }
 
     private func work(_ store: Store) async throws -> (Finding.State, String, String?) {

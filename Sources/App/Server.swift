@@ -78,7 +78,10 @@ package struct Server: Sendable {
         let rejected = RejectedQueue(store, tallies: tallies)
         let profiles = try SigningProfile.embedded()
         var services: [any Service] = [store.pool]
-        if settings.roles.contains(.sequencer) { services.append(AuditLogKeeper(store: store, logger: logger)) }
+        if settings.roles.contains(.sequencer) {
+            services.append(AuditLogKeeper(store: store, logger: logger))
+            if let sequencer { services.append(sequencer) }
+        }
         if settings.roles.contains(.worker) {
             services.append(NoticeKeeper(store))
             services.append(
@@ -128,6 +131,24 @@ package struct Server: Sendable {
         router.closeMethods()
         services.append(try webServer(router, onRunning: onRunning))
         return services
+    }
+
+    private var sequencer: LogSequencer? {
+        guard let checkpoints = settings.checkpoints else {
+            logger.warning(
+                "No key signs the log: entries are kept, and wait. See rollcall keys checkpoint",
+                metadata: ["setting": "\(Setting.checkpointKey.environmentName)"]
+            )
+            return nil
+        }
+        return LogSequencer(
+            store: store,
+            directURL: settings.databaseDirectURL,
+            keys: checkpoints.keys,
+            copies: CheckpointCopies(directory: checkpoints.copies),
+            publicURL: settings.publicURL,
+            logger: logger
+        )
     }
 
     private var surroundings: EdgeSurroundings {
@@ -186,6 +207,9 @@ package struct Server: Sendable {
         let waiting = try await store.workWaiting()
         Gauge(label: MetricName.eventsPending).record(waiting.events + waiting.deliveries)
         Gauge(label: MetricName.eventsOldestAge).record(Double(waiting.oldestAge.wholeMicroseconds) / 1_000_000)
+        let logs = try await store.logsStanding()
+        Gauge(label: MetricName.logsHalted).record(logs.halted)
+        Gauge(label: MetricName.logPendingAge).record(Double(logs.oldestPendingAge.wholeMicroseconds) / 1_000_000)
         Gauge(label: MetricName.partitionsAhead, dimensions: [("table", "audit_entries")])
             .record(try await store.partitionsAhead())
     }

@@ -1,5 +1,6 @@
 import App
 import ArgumentParser
+import AuditLog
 import Domain
 import Logging
 import Postgres
@@ -14,7 +15,7 @@ struct AdminCommand: ParsableCommand {
             Works on ROLLCALL_DATABASE_DIRECT_URL, as the owner, with the keyring; no server is needed. What it does \
             is in the audit log.
             """,
-        subcommands: [Organization.self, Bootstrap.self, PasswordLink.self]
+        subcommands: [Organization.self, Bootstrap.self, PasswordLink.self, Log.self]
     )
 
     struct Organization: ParsableCommand {
@@ -49,6 +50,67 @@ struct AdminCommand: ParsableCommand {
                         ["id": .string(id.description), "slug": .string(slug.description), "workspace": "main"],
                         columns: [Column("ID", "id"), Column("SLUG", "slug"), Column("WORKSPACE", "workspace")]
                     )
+                }
+            }
+        }
+    }
+
+    struct Log: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "The logs of organizations.",
+            subcommands: [Adopt.self]
+        )
+
+        struct Adopt: AsyncParsableCommand {
+            static let configuration = CommandConfiguration(
+                abstract: "Have a halted log go on as the database has it.",
+                discussion: """
+                    The copy of the last checkpoint in ROLLCALL_CHECKPOINT_COPIES is replaced by the database's. \
+                    Whoever kept a later checkpoint will see that the log was rolled back. Find out first why it \
+                    was halted: `rollcall audit log` says it.
+
+                    EXAMPLES
+                      rollcall admin log adopt --organization acme
+                    """
+            )
+            @Option(help: "Slug of the organization.") var organization: String
+            @OptionGroup var options: SettingsOptions
+            @OptionGroup var output: OutputOptions
+
+            func run() async throws {
+                guard let slug = Slug(organization) else { throw CommandFailure(.usage, "--organization is no slug") }
+                try await options.withOwnersStore { store in
+                    guard let id = try await store.organization(slug: slug) else {
+                        throw CommandFailure(.notFound, "there is no organization \(slug)")
+                    }
+                    let copies = CheckpointCopies(
+                        directory: try Settings.required(.checkpointCopies, in: try await options.reader())
+                    )
+                    let attribution = Attribution(actor: .system("operator"), receivedAt: store.clock.now())
+                    let log = try await adopt(id, in: store, by: attribution)
+                    try await copies.adopt(log.signed, of: id)
+                    try output.writer.write(
+                        [
+                            "origin": .string(log.origin), "size": .integer(log.size),
+                            "checkpoint_size": .integer(log.signed?.checkpoint.size ?? 0),
+                            "was_halted": .string(log.halted ?? ""),
+                        ],
+                        columns: [Column("ORIGIN", "origin"), Column("SIZE", "size")]
+                    )
+                }
+            }
+
+            private func adopt(
+                _ organization: OrganizationID,
+                in store: Store,
+                by attribution: Attribution
+            ) async throws -> LogView {
+                do {
+                    return try await store.perform(LogAdoption(of: organization, by: attribution), in: organization)
+                } catch ChangeRefusal.notFound {
+                    throw CommandFailure(.notFound, "the organization has no log yet")
+                } catch ChangeRefusal.conflict(let why) {
+                    throw CommandFailure(.conflict, why)
                 }
             }
         }

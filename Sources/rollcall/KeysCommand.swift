@@ -1,5 +1,6 @@
 import App
 import ArgumentParser
+import AuditLog
 import Domain
 import Transparency
 
@@ -15,8 +16,9 @@ struct KeysCommand: ParsableCommand {
             EXAMPLES
               rollcall keys generate --id 2026-11 >keyring && chmod 600 keyring
               rollcall keys status
+              rollcall keys checkpoint >checkpoint-key && chmod 600 checkpoint-key
             """,
-        subcommands: [Generate.self, Status.self]
+        subcommands: [Generate.self, Status.self, Checkpoint.self]
     )
 
     struct Generate: ParsableCommand {
@@ -41,6 +43,52 @@ struct KeysCommand: ParsableCommand {
 
         func run() throws {
             try Output.standard.write(text: Keyring.line(id: id, using: SystemRandomness()) + "\n")
+        }
+    }
+
+    struct Checkpoint: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print a new key that signs the log, or what verifiers need of one that is there.",
+            discussion: """
+                The file may hold several lines. Each PRIVATE+KEY line signs; to replace a key, put the new one first, \
+                let both sign until every verifier knows the new one, then leave of the old one its line of \
+                --verifier, by which older checkpoints are believed.
+
+                EXAMPLES
+                  rollcall keys checkpoint >checkpoint-key && chmod 600 checkpoint-key
+                  rollcall keys checkpoint --verifier --file checkpoint-key --origin "$ORIGIN"
+                """
+        )
+        @Flag(help: "Print the verifier keys of --file for the log --origin.") var verifier = false
+        @Option(help: ArgumentHelp("File of the keys.", valueName: "file")) var file: String?
+        @Option(help: ArgumentHelp("Origin of the log, as its checkpoints say it.", valueName: "origin"))
+        var origin: String?
+
+        func validate() throws {
+            guard verifier == (file != nil), verifier == (origin != nil) else {
+                throw ValidationError("--verifier, --file and --origin go together")
+            }
+        }
+
+        func run() throws {
+            guard let file, let origin else {
+                return try Output.standard.write(text: try CheckpointKeys.line(using: SystemRandomness()) + "\n")
+            }
+            guard let name = NoteKeyName(origin) else {
+                throw CommandFailure(.usage, "an origin has no spaces and no plus sign, and at most 255 bytes")
+            }
+            let keys: LogKeys
+            do {
+                keys = try CheckpointKeys(
+                    parsing: try String(
+                        decoding: TextInput.bytes(from: file, limit: TextInput.largestSecret),
+                        as: UTF8.self
+                    )
+                ).keys(of: name)
+            } catch let error as CheckpointKeyError {
+                throw CommandFailure(.failure, "\(file): \(error)")
+            }
+            try Output.standard.write(text: keys.current.map { $0.text + "\n" }.joined())
         }
     }
 

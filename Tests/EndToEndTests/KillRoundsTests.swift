@@ -146,11 +146,26 @@ extension EndToEnd {
             #expect(try await development.number("SELECT count(*) AS n FROM events") == told)
             let unpaired = try await development.number(
                 """
-                SELECT count(*) AS n FROM audit_entries e FULL JOIN audit_pending p ON p.entry_id = e.id
+                SELECT count(*) AS n FROM audit_entries e FULL JOIN (
+                    SELECT entry_id FROM audit_pending UNION ALL SELECT entry_id FROM audit_index) AS p
+                    ON p.entry_id = e.id
                 WHERE e.id IS NULL OR p.entry_id IS NULL
                 """
             )
-            #expect(unpaired == 0, "every leaf waits for the sequencer once")
+            #expect(unpaired == 0, "every leaf has its index, or waits for it, once")
+            let indexed = try await development.number("SELECT count(*) AS n FROM audit_index")
+            let distinct = try await development.number(
+                "SELECT count(DISTINCT entry_id) AS n FROM audit_index"
+            )
+            #expect(indexed == distinct, "no entry has two indexes")
+            let sizes = try await development.number(
+                """
+                SELECT count(*) AS n FROM audit_logs l WHERE halted IS NOT NULL OR size <> (
+                    SELECT count(*) FROM audit_index i WHERE i.organization_id = l.organization_id
+                        AND i.leaf_index < l.size)
+                """
+            )
+            #expect(sizes == 0, "every log is without a gap, and none is halted")
         }
     }
 

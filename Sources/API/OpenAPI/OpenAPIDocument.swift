@@ -162,6 +162,11 @@ extension Operation {
             answer["headers"] = .object(headers)
         }
         if let schema = answers.schema { answer["content"] = ["application/json": ["schema": .object(schema.json)]] }
+        if !answers.files.isEmpty {
+            var content: JSON.Object = [:]
+            for type in answers.files { content[type] = ["schema": [:]] }
+            answer["content"] = .object(content)
+        }
         responses[String(answers.status.code)] = .object(answer)
         if let waiting = answers.waiting {
             responses["202"] = [

@@ -1,8 +1,10 @@
 package import Domain
 package import Edge
+import Foundation
 package import HTTPTypes
 package import Hummingbird
 import HummingbirdCore
+import NIOCore
 package import Storage
 package import Transparency
 
@@ -34,6 +36,12 @@ package struct APICall: Sendable {
     package func id<Kind>(_ name: String = "id", as: ID<Kind>.Type = ID<Kind>.self) throws(EdgeError) -> ID<Kind> {
         guard let text = context.parameters.get(name), let id = ID<Kind>(text) else { throw .notFound }
         return id
+    }
+
+    /// All that stands behind the operation's path, of one that takes it.
+    package var rest: String {
+        let raw = context.parameters.getCatchAll().joined(separator: "/")
+        return raw.removingPercentEncoding ?? raw
     }
 
     /// The body as a value; refuses unknown members, wrong kinds and missing members with their pointers.
@@ -128,9 +136,13 @@ package struct APIAnswer: Sendable {
     package var status: HTTPResponse.Status
     /// nil: no body.
     package var body: JSON?
+    /// A body that is no JSON.
+    private(set) var file: [UInt8]?
     package var fields: HTTPFields = [:]
     /// What the entry of a read holds in `after`. nil where a change holds its entry already.
     var notes: JSON.Object?
+    /// Called once the entry of a read is committed.
+    var whenTold: (@Sendable () -> Void)?
     /// Whose data was read, where the path does not say it.
     var person: PersonID?
     var isReplay = false
@@ -146,6 +158,15 @@ package struct APIAnswer: Sendable {
         answer.fields[.eTag] = version.map { EntityTag(version: $0).description }
         answer.notes = notes
         answer.person = person
+        return answer
+    }
+
+    /// A file that was read. `notes` nil: an entry of this caller tells of it already.
+    package static func file(_ bytes: [UInt8], type: String, notes: JSON.Object?) -> APIAnswer {
+        var answer = APIAnswer(nil)
+        answer.file = bytes
+        answer.fields[.contentType] = type
+        answer.notes = notes
         return answer
     }
 
@@ -173,6 +194,9 @@ package struct APIAnswer: Sendable {
     }
 
     var response: Response {
-        body?.response(status: status, fields: fields) ?? Response(status: status, headers: fields)
+        if let file {
+            return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: file)))
+        }
+        return body?.response(status: status, fields: fields) ?? Response(status: status, headers: fields)
     }
 }

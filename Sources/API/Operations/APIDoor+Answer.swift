@@ -32,6 +32,7 @@ extension APIDoor {
             }
             if let draft = operation.draft(of: answer, by: caller, context) {
                 try await observe(draft, by: caller, context)
+                answer.whenTold?()
             }
             return answer.response
         }

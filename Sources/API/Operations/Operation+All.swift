@@ -8,6 +8,6 @@ extension Operation {
         integrations,
         grants, grantKeys,
         apps, authorizations,
-        auditEntries, openAPI,
+        auditEntries, auditLog, openAPI,
     ].flatMap(\.self)
 }

@@ -14,6 +14,8 @@ package struct Operation: Sendable {
     /// What an entry calls it, done or refused.
     package let action: ActionCode
     package let summary: String
+    /// Whether the last name in the path stands for all that follows, slashes included.
+    package var takesRest = false
     /// What the id in the path names; nil: the operation is about the organization.
     package var target: PathTarget?
     /// Beyond those of the path, which are told from it.
@@ -96,6 +98,8 @@ package struct Operation: Sendable {
         package var fields: [HTTPField.Name] = []
         /// What it answers instead (202) where a second admin is needed first; nil where none ever is.
         package var waiting: Schema?
+        /// Media types, where it is no JSON: then `schema` is nil.
+        package var files: [String] = []
 
         package init(
             _ status: HTTPResponse.Status,

@@ -1,3 +1,4 @@
+import AuditLog
 package import Domain
 import Foundation
 package import Logging
@@ -36,9 +37,33 @@ package struct DevelopmentDirectory: Sendable {
 
     /// The text of the home's keyring, made at the first start.
     package func keyring(using randomness: some Randomness) throws -> String {
-        let file = path + "/keyring"
+        try kept("keyring") { Keyring.line(id: "k1", using: randomness) }
+    }
+
+    /// The text of the key that signs the home's logs, made at the first start.
+    package func checkpointKey(using randomness: some Randomness) throws -> String {
+        try kept("checkpoint-key") { try CheckpointKeys.line(using: randomness) }
+    }
+
+    /// Where copies of checkpoints are kept. Beside the cluster that they are to watch, as everything of a home is.
+    package func checkpointCopies() throws -> String {
+        let directory = path + "/checkpoints"
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
+        } catch {
+            throw DevelopmentError.homeUnusable(path)
+        }
+        return directory
+    }
+
+    private func kept(_ name: String, _ make: () throws -> String) throws -> String {
+        let file = path + "/" + name
         if let text = read(file) { return text }
-        let text = Keyring.line(id: "k1", using: randomness) + "\n"
+        let text = try make() + "\n"
         try write(Array(text.utf8), to: file)
         return text
     }

@@ -26,10 +26,28 @@ struct DevelopmentSeeding: Service {
 
     /// Accounts of a development home do not run out under a developer's hands.
     static let tokenLifetime = Duration.seconds(3650 * 86_400)
+    /// How long the logs of new organizations are waited for: the turn to sequence may be a killed process's for a moment.
+    private static let logPatience = Duration.seconds(10)
+    private static let logPause = Duration.milliseconds(20)
 
     func run() async throws {
         for await _ in running.cancelOnGracefulShutdown() {
-            let organizations = try await organizations()
+            let pool = PostgresPool(
+                configuration: PostgresPoolConfiguration(connection: .init(connectionString: databaseURL), size: 2),
+                logger: logger
+            )
+            let store = Store(
+                pool: pool,
+                keyring: keyring,
+                clock: SystemClock(),
+                randomness: SystemRandomness(),
+                logger: logger
+            )
+            var organizations: [JSON] = []
+            for organization in try await self.organizations(in: store) {
+                organizations.append(try await withLog(organization, in: store))
+            }
+            await pool.close()
             let document: JSON = [
                 "base_url": .string(baseURL),
                 "database_url": .string(databaseURL),
@@ -44,24 +62,12 @@ struct DevelopmentSeeding: Service {
     }
 
     /// What was seeded: by an earlier start, or now.
-    private func organizations() async throws -> [JSON] {
+    private func organizations(in store: Store) async throws -> [JSON] {
         if let seeded = home.seed?["organizations"]?.array { return seeded.map { Self.moved($0, to: baseURL) } }
-        let pool = PostgresPool(
-            configuration: PostgresPoolConfiguration(connection: .init(connectionString: databaseURL), size: 2),
-            logger: logger
-        )
-        let store = Store(
-            pool: pool,
-            keyring: keyring,
-            clock: SystemClock(),
-            randomness: SystemRandomness(),
-            logger: logger
-        )
         var organizations: [JSON] = []
         for (slug, name) in [("acme", "Acme"), ("globex", "Globex")] {
             organizations.append(try await organization(slug: slug, name: name, in: store))
         }
-        await pool.close()
         try home.keep(seed: ["organizations": .array(organizations)])
         return organizations
     }
@@ -176,6 +182,23 @@ struct DevelopmentSeeding: Service {
             made.append(["slug": .string(slug), "id": row["id"] ?? .null])
         }
         return made
+    }
+
+    /// With where its log stands: which one it is, and whom to believe about it. Null where nothing leads it.
+    private func withLog(_ organization: JSON, in store: Store) async throws -> JSON {
+        guard var object = organization.object, let id = object["id"]?.string.flatMap(OrganizationID.init) else {
+            return organization
+        }
+        object["audit"] = .null
+        let deadline = ContinuousClock.now + Self.logPatience
+        while ContinuousClock.now < deadline {
+            if let log = try await store.read(as: id, { try await $0.log() }), let key = log.verifierKeys.first {
+                object["audit"] = ["origin": .string(log.origin), "vkey": .string(key)]
+                break
+            }
+            try await Task.sleep(for: Self.logPause)
+        }
+        return .object(object)
     }
 
     /// The hooks of an earlier start, at the address of this one.

@@ -98,6 +98,8 @@ package struct DevelopmentServer: Sendable {
                 .bind: "127.0.0.1:\(port)",
                 .metricsBind: "off",
                 .keyring: try home.keyring(using: randomness),
+                .checkpointKey: try home.checkpointKey(using: randomness),
+                .checkpointCopies: try home.checkpointCopies(),
             ]
         )
         return try Settings(reader)

@@ -15,6 +15,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case proxyHeader = "proxy_header"
     case keyring
     case checkpointKey = "checkpoint_key"
+    case checkpointCopies = "checkpoint_copies"
     case proxyCredentials = "proxy_credentials"
     case roles
     case logLevel = "log_level"
@@ -31,6 +32,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .proxyHeader: "x-forwarded-for"
         case .roles: "web,worker,sequencer"
         case .logLevel: "info"
+        case .checkpointCopies: "/var/lib/rollcall/checkpoints"
         case .databaseURL, .databaseDirectURL, .publicURL, .tlsCertificate, .tlsKey, .keyring, .checkpointKey,
             .proxyCredentials:
             nil
@@ -59,7 +61,8 @@ package enum Setting: String, CaseIterable, Sendable {
         case .trustedProxies: "CIDRs of the proxies in front, separated by commas"
         case .proxyHeader: "x-forwarded-for or forwarded: the one header that those proxies write"
         case .keyring: "keys that seal and digest, a line each: id and base64 of 32 bytes; the first is primary"
-        case .checkpointKey: "signing key of the log; read by the sequencer only, once the log is signed"
+        case .checkpointKey: "keys that sign the log, a line each; read by the sequencer, which rests without them"
+        case .checkpointCopies: "directory of the last checkpoints, shared by all sequencers, restored with no database"
         case .proxyCredentials: "who may call the forward-auth check, once there is one"
         case .roles: "what this process does: web, worker, sequencer"
         case .logLevel: "trace, debug, info, notice, warning, error or critical"

@@ -1,3 +1,4 @@
+package import AuditLog
 package import Domain
 package import Edge
 import Foundation
@@ -18,6 +19,8 @@ package struct Settings: Sendable {
     package var tls: (certificate: String, key: String)?
     package var proxies: ProxyTrust
     package var keyring: Keyring
+    /// nil: this process sequences and signs nothing.
+    package var checkpoints: (keys: CheckpointKeys, copies: String)?
     package var roles: Set<ProcessRole>
     package var logLevel: Logger.Level
 
@@ -43,6 +46,16 @@ package struct Settings: Sendable {
         roles = Set(try names.map { try Self.role($0) })
         if roles.isEmpty { throw SettingsError.invalid(Setting.roles.environmentName, "names no role") }
         logLevel = try Self.logLevel(reader)
+        checkpoints = roles.contains(.sequencer) ? try Self.checkpoints(reader) : nil
+    }
+
+    private static func checkpoints(_ reader: SettingsReader) throws -> (keys: CheckpointKeys, copies: String)? {
+        guard let text = reader[.checkpointKey], !text.isEmpty else { return nil }
+        do {
+            return (try CheckpointKeys(parsing: text), try required(.checkpointCopies, in: reader))
+        } catch let error as CheckpointKeyError {
+            throw SettingsError.invalid(Setting.checkpointKey.environmentName, "cannot be used: \(error)")
+        }
     }
 
     /// The keyring alone, for commands that need nothing else. Refuses a missing one and one that cannot be used.

@@ -124,6 +124,7 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case sourceRead = "source.read"
 
     case auditRead = "audit.read"
+    case logAdopted = "log.adopted"
 }
 
 /// Whether it happened.

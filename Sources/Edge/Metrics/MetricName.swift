@@ -18,6 +18,9 @@ package enum MetricName {
     package static let poolConnections = "rollcall_pool_connections"
     /// `table`
     package static let partitionsAhead = "rollcall_partitions_ahead"
+    package static let logEntriesSequenced = "rollcall_log_entries_sequenced_total"
+    package static let logsHalted = "rollcall_logs_halted"
+    package static let logPendingAge = "rollcall_log_pending_age_seconds"
     /// `door`, `status`
     package static let httpRequests = "rollcall_http_requests_total"
     /// `door`
@@ -37,6 +40,9 @@ package enum MetricName {
         commitBatchSize: "Changes that shared a commit, by kind of change.",
         poolConnections: "Database connections of the pool, by state.",
         partitionsAhead: "Partitions that exist beyond the current one, by table.",
+        logEntriesSequenced: "Audit entries that got their index in a log.",
+        logsHalted: "Logs that wait for an operator.",
+        logPendingAge: "Age of the oldest audit entry that waits for its index.",
         httpRequests: "HTTP requests answered, by door and status.",
         httpRequestSeconds: "Time to answer an HTTP request, by door.",
         seriesDropped: "Series not kept because their metric had too many.",

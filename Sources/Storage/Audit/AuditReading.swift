@@ -51,17 +51,32 @@ package struct AuditEntryView: Sendable {
 
 extension OrganizationTransaction {
     /// The next entries before `position`, newest first, with what stands behind their digests if `disclosing`.
+    ///
+    /// An entry is searched for where it has its index, and before that among those that wait for one: it is in exactly
+    /// one of both.
     package func auditEntries(
         _ wanted: AuditQuery,
         before position: AuditPosition?,
         most: Int,
         disclosing: Bool
     ) async throws -> [AuditEntryView] {
+        let condition = wanted.condition(before: position)
         let rows = try await query(
             """
-            SELECT id, recorded_at, leaf FROM audit_entries
-            WHERE \(wanted.condition(before: position))
-            ORDER BY recorded_at DESC, id DESC LIMIT \(most)
+            SELECT e.id, e.recorded_at, e.leaf FROM (
+                (SELECT i.entry_id, i.recorded_at FROM audit_index i
+                 WHERE i.organization_id = \(organization) AND \(condition)
+                 ORDER BY i.recorded_at DESC, i.entry_id DESC LIMIT \(most))
+                UNION ALL
+                (SELECT p.entry_id, p.recorded_at FROM audit_pending p
+                 JOIN LATERAL (SELECT q.actor_id, q.target_id, q.action, q.person_id, q.outcome FROM audit_entries q
+                     WHERE (q.organization_id, q.id, q.recorded_at) = (p.organization_id, p.entry_id, p.recorded_at))
+                     AS entry ON true
+                 WHERE p.organization_id = \(organization) AND \(condition)
+                 ORDER BY p.recorded_at DESC, p.entry_id DESC LIMIT \(most))) AS found
+            JOIN audit_entries e ON (e.organization_id, e.id, e.recorded_at)
+                = (\(organization), found.entry_id, found.recorded_at)
+            ORDER BY e.recorded_at DESC, e.id DESC LIMIT \(most)
             """
         )
         return try await entries(rows, disclosing: disclosing)
@@ -116,7 +131,7 @@ extension OrganizationTransaction {
 extension AuditQuery {
     fileprivate func condition(before position: AuditPosition?) -> SQL {
         var conditions: [SQL] = ["true"]
-        if let position { conditions.append("(recorded_at, id) < (\(position.recordedAt), \(position.id))") }
+        if let position { conditions.append("(recorded_at, entry_id) < (\(position.recordedAt), \(position.id))") }
         switch actor {
         case .id(let id): conditions.append("actor_id = \(id)")
         case .username(let name):

@@ -41,6 +41,23 @@ struct APIClient: Sendable {
         return try await send(.patch, path, headers: headers, body: change)
     }
 
+    /// The bytes of what is no JSON, as long as `mostBytes` at most.
+    func file(_ path: String, mostBytes: Int) async throws(CommandFailure) -> [UInt8] {
+        var headers = HTTPFields()
+        headers[.authorization] = "Bearer " + token
+        headers[.accept] = "*/*"
+        headers[.userAgent] = "rollcall"
+        let limits = OutboundLimits(responseBodyBytes: mostBytes)
+        let response: OutboundResponse
+        do throws(OutboundError) {
+            response = try await outbound.send(OutboundRequest(url: base + path, headers: headers, limits: limits))
+        } catch {
+            throw CommandFailure(error)
+        }
+        guard response.status.kind == .successful else { throw CommandFailure(response) }
+        return response.body
+    }
+
     private func send(
         _ method: HTTPRequest.Method,
         _ path: String,

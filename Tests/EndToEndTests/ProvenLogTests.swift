@@ -1,0 +1,102 @@
+import Foundation
+import TestSupport
+import Testing
+import Transparency
+
+extension EndToEnd {
+    /// From what an integration did to a proof that needs nobody: the server, its command line, and the verifier.
+    @Suite struct ProvenLog {
+        @Test func `a log that is copied away proves itself, and a change of any file shows`() async throws {
+            try await Development.with("log") { development in
+                let audit = try #require(development.organization()["audit"])
+                let (origin, key) = (audit["origin"]?.string ?? "", audit["vkey"]?.string ?? "")
+                let organization = development.organization()["id"]?.string ?? ""
+                #expect(origin == development.baseURL.dropFirst("http://".count) + "/v1/audit/log/" + organization)
+                for number in 0..<20 {
+                    _ = try await Story.join("log-\(number)", userName: "p\(number)@acme.example", development)
+                }
+                #expect(try await development.settle())
+                let entry = try await newestEntry(development)
+                let directory = development.home + "-copy"
+                defer { try? FileManager.default.removeItem(atPath: directory) }
+                try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+
+                let receipt = """
+                    rollcall audit prove \(entry) --home \(development.home) >\(directory)/e.tlog-proof \
+                    && rollcall audit get \(entry) --leaf --home \(development.home) >\(directory)/e.json \
+                    && rollcall-verify entry \(directory)/e.tlog-proof \(directory)/e.json --vkey '\(key)'
+                    """
+                try await expect(0, receipt)
+                try await expect(0, "rollcall audit checkpoint --home \(development.home) >\(directory)/kept")
+                for _ in 0..<2 {
+                    // The second time the log has grown, by what was read of it the first time.
+                    try await expect(
+                        0,
+                        "rollcall audit export --log \(directory)/log --home \(development.home)"
+                            + " && rollcall-verify range \(directory)/log --vkey '\(key)' --since \(directory)/kept"
+                    )
+                    try await eventually { try await self.unsigned(development) == 0 }
+                }
+                // A key of somebody else.
+                let foreign = try await Program.shell(
+                    "rollcall keys checkpoint >\(directory)/key && rollcall keys checkpoint --verifier"
+                        + " --file \(directory)/key --origin \(origin)"
+                )
+                #expect(foreign.status == 0)
+                try await expect(14, "rollcall-verify range \(directory)/log --vkey '\(foreign.stdout.dropLast())'")
+                // One letter of one entry.
+                try await expect(
+                    12,
+                    "LC_ALL=C sed -i '0,/person.created/s//person.creatde/' $(grep -rl person.created"
+                        + " \(directory)/log/tile/entries | sort | head -1) && rollcall-verify range \(directory)/log --vkey '\(key)'"
+                )
+                try await export(of: "globex", onto: directory + "/log", development)
+            }
+        }
+
+        @Test func `files of a log are for its own auditors, and reading them is told`() async throws {
+            try await Development.with("logfiles") { development in
+                let organization = development.organization()["id"]?.string ?? ""
+                let path = "/v1/audit/log/\(organization)/"
+                try await eventually { try await development.auditor().get(path + "checkpoint").status == 200 }
+                #expect(try await development.auditor("globex").get(path + "checkpoint").status == 404)
+                #expect(try await development.bearer(nil).get(path + "checkpoint").status == 401)
+                for file in ["tile/0/000.p/999", "tile/0/001", "tile/9/000", "tile/entries/", "..%2Fcheckpoint", ""] {
+                    #expect(try await development.auditor().get(path + file).status == 404, "\(file)")
+                }
+                let told = try await development.number(
+                    """
+                    SELECT count(*) AS n FROM audit_entries WHERE action = 'audit.read' AND outcome = 'done'
+                        AND convert_from(leaf, 'UTF8')::jsonb -> 'after' ->> 'file' = 'checkpoint'
+                    """
+                )
+                #expect(told == 1, "many reads of a minute are one entry")
+            }
+        }
+
+        private func newestEntry(_ development: Development) async throws -> String {
+            let list = try await development.auditor().get("/v1/audit/entries?limit=1")
+            return list.items.first?["id"]?.string ?? ""
+        }
+
+        private func unsigned(_ development: Development) async throws -> Int64 {
+            try await development.number(
+                """
+                SELECT (SELECT count(*) FROM audit_pending)
+                    + (SELECT sum(size - coalesce(checkpoint_size, 0)) FROM audit_logs)::bigint AS n
+                """
+            )
+        }
+
+        private func expect(_ status: Int32, _ line: String) async throws {
+            let run = try await Program.shell(line)
+            #expect(run.status == status, "\(line)\n\(run.stdout)\n\(run.stderr)")
+        }
+
+        /// A directory that holds one log is not overwritten by another.
+        private func export(of slug: String, onto directory: String, _ development: Development) async throws {
+            let home = "--home \(development.home) --organization \(slug)"
+            try await expect(6, "rollcall audit export --log \(directory) \(home)")
+        }
+    }
+}
