@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import TestSupport
 import Testing
 import Transparency
@@ -48,7 +49,7 @@ extension EndToEnd {
                 try await expect(
                     12,
                     "LC_ALL=C sed -i '0,/person.created/s//person.creatde/' $(grep -rl person.created"
-                        + " \(directory)/log/tile/entries | sort | head -1) && rollcall-verify range \(directory)/log --vkey '\(key)'"
+                        + " \(directory)/log/tile/entries | sort -V | tail -1) && rollcall-verify range \(directory)/log --vkey '\(key)'"
                 )
                 try await export(of: "globex", onto: directory + "/log", development)
             }
@@ -79,7 +80,7 @@ extension EndToEnd {
             return list.items.first?["id"]?.string ?? ""
         }
 
-        private func unsigned(_ development: Development) async throws -> Int64 {
+        private func unsigned(_ development: Development) async throws -> Int {
             try await development.number(
                 """
                 SELECT (SELECT count(*) FROM audit_pending)

@@ -93,7 +93,9 @@ package struct LogSequencer: Service {
                     metadata: ["error": .string(String(reflecting: error))]
                 )
                 round.forget()
-                guard (try? await Task.sleep(for: Self.pause)) != nil, await leadership.holds() else { break }
+                // Cancelled while pausing: the loop sees it.
+                try? await Task.sleep(for: Self.pause)
+                guard await leadership.holds() else { break }
             }
         }
         logger.info("Sequencing ended", metadata: ["leadership": "\(leadership.number)"])
