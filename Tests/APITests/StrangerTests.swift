@@ -55,6 +55,7 @@ import Transparency
             """
         )
         return [
+            "org": organization.id.description,
             "app": app.description, "aut": authorization.description,
             "ent": try #require(leaf?["id"]?.string), "src": source.id.description, "key": source.key.description,
             "dlv": receipt.delivery.description,
@@ -78,6 +79,7 @@ import Transparency
                 var answers: [String] = []
                 for id in [foreign, unknown] {
                     let path = operation.path.replacing("{id}", with: id)
+                        .replacing("{organization}", with: id).replacing("{file}", with: "checkpoint")
                         .replacing(
                             "{key}",
                             with: id == foreign ? things["key"] ?? "" : "key_01k9qyc5qje1qsv9svhrqgc8zz"

@@ -65,6 +65,7 @@ extension Operation {
             A file of the log (C2SP tlog-tiles): `checkpoint`, `tile/…` or `tile/entries/…`. `file` is all that follows, \
             slashes included
             """,
+            target: PathTarget(AuditTarget.organization),
             types: [FileType.text, FileType.bytes],
             logFile
         ),
