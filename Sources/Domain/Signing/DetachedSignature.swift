@@ -17,6 +17,7 @@ struct DetachedSignature {
         var hasFittingKind = false
         var outside: Verdict.Refusal?
         var isInside = false
+        var passes = SignaturePasses()
         for claim in message.claims {
             if let signedAt = claim.signedAt,
                 let refusal = rule.timestamp?.window.refusal(signedAt, receivedAt: receivedAt)
@@ -25,12 +26,11 @@ struct DetachedSignature {
                 continue
             }
             isInside = true
-            for key in named {
-                guard let fits = key.verifies(claim.signature, over: message.texts[claim.text], claim.scheme.algorithm)
-                else { continue }
+            for key in named.indices {
+                guard let fits = try passes.fits(claim, of: message, named[key], at: key) else { continue }
                 hasFittingKind = true
                 guard fits else { continue }
-                return try acceptance(of: message, claim, key)
+                return try acceptance(of: message, claim, named[key])
             }
         }
         if let outside, !isInside { throw outside }
@@ -62,6 +62,42 @@ struct DetachedSignature {
             scheme: claim.scheme.tag,
             bodyIsProved: profile.provesBody
         )
+    }
+}
+
+/// How often what is signed was gone over for one request. Whoever holds no key can name many signatures: they cost no more
+/// than ``most`` times the body, since a shared secret goes over a text once, however many signatures are over it.
+struct SignaturePasses {
+    private struct Place: Hashable {
+        let key: Int
+        let text: Int
+        let algorithm: SigningProfile.Algorithm
+    }
+
+    private var codes: [Place: AuthenticationCode] = [:]
+    private var count = 0
+
+    /// Eight keys over two texts: twice what a rotation of keys needs.
+    static let most = 16
+
+    /// Nil when the key is of another kind than the claim's algorithm. Refuses to go over texts more often than ``most``.
+    mutating func fits(
+        _ claim: SignedMessage.Claim,
+        of message: SignedMessage,
+        _ key: SigningKey,
+        at index: Int
+    ) throws(Verdict.Refusal) -> Bool? {
+        let place = Place(key: index, text: claim.text, algorithm: claim.scheme.algorithm)
+        if let code = codes[place] { return code.fits(claim.signature) }
+        guard count < Self.most else { throw .signatureTooMany }
+        if let code = key.code(over: message.texts[claim.text], claim.scheme.algorithm) {
+            count += 1
+            codes[place] = code
+            return code.fits(claim.signature)
+        }
+        let fits = key.verifies(claim.signature, over: message.texts[claim.text], claim.scheme.algorithm)
+        if fits != nil { count += 1 }
+        return fits
     }
 }
 

@@ -73,14 +73,34 @@ extension SigningKey: CustomStringConvertible, CustomDebugStringConvertible, Cus
 
 // MARK: Using it
 
+/// What a shared secret makes of a text, to be compared with as many signatures as there are.
+enum AuthenticationCode {
+    case sha256(HMAC<SHA256>.MAC)
+    case sha512(HMAC<SHA512>.MAC)
+
+    /// Compares in constant time.
+    func fits(_ signature: [UInt8]) -> Bool {
+        switch self {
+        case .sha256(let code): code == signature
+        case .sha512(let code): code == signature
+        }
+    }
+}
+
 extension SigningKey {
+    /// Nil when the key is no shared secret, or the algorithm is of another kind.
+    func code(over bytes: [UInt8], _ algorithm: SigningProfile.Algorithm) -> AuthenticationCode? {
+        switch (algorithm, material) {
+        case (.hmacSHA256, .symmetric(let key)): .sha256(HMAC<SHA256>.authenticationCode(for: bytes, using: key))
+        case (.hmacSHA512, .symmetric(let key)): .sha512(HMAC<SHA512>.authenticationCode(for: bytes, using: key))
+        default: nil
+        }
+    }
+
     /// Nil when the key is of another kind than the algorithm.
     func verifies(_ signature: [UInt8], over bytes: [UInt8], _ algorithm: SigningProfile.Algorithm) -> Bool? {
+        if let code = code(over: bytes, algorithm) { return code.fits(signature) }
         switch (algorithm, material) {
-        case (.hmacSHA256, .symmetric(let key)):
-            return HMAC<SHA256>.isValidAuthenticationCode(signature, authenticating: bytes, using: key)
-        case (.hmacSHA512, .symmetric(let key)):
-            return HMAC<SHA512>.isValidAuthenticationCode(signature, authenticating: bytes, using: key)
         case (.ed25519, .publicKey(let key)):
             return key.isValidSignature(signature, for: bytes)
         case (.ed25519, .privateKey(let key)):

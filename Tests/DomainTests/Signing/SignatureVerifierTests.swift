@@ -219,6 +219,22 @@ import Transparency
         }
     }
 
+    @Test func `whoever holds no key cannot have a body gone over without end`() async throws {
+        // Valid shared secrets go over the text once each, however many signatures are over it.
+        let decoys = try (0..<7).map { number in
+            try key("whsec_" + Data(repeating: UInt8(number), count: 24).base64EncodedString())
+        }
+        let many = Array(repeating: decoy, count: 15).joined(separator: " ")
+        #expect(scheme(try await verdict(headers(many + " " + good), keys: decoys + [symmetric()])) == "v1")
+        #expect(try await verdict(headers(many + " " + decoy), keys: decoys) == .refused(.signatureWrong))
+        // A public key goes over it for each signature.
+        let forged = "v1a," + Data(repeating: 7, count: 64).base64EncodedString()
+        let publicKeys = [try publicKey(), try publicKey(), try publicKey()]
+        let five = Array(repeating: forged, count: 5).joined(separator: " ")
+        #expect(try await verdict(headers(five), keys: publicKeys) == .refused(.signatureWrong))
+        #expect(try await verdict(headers(five + " " + forged), keys: publicKeys) == .refused(.signatureTooMany))
+    }
+
     @Test func `repetitions have one key, other deliveries another`() async throws {
         func deduplication(_ id: String, _ seconds: Int64, _ body: String) async throws -> [UInt8]? {
             let made = try SignatureMaker.sign(
