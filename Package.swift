@@ -25,7 +25,8 @@ extension [Resource] {
         [
             "0001_organizations", "0002_people_and_users", "0003_sources", "0004_deliveries_and_events",
             "0005_integrations_and_grants", "0006_tokens", "0007_audit", "0008_crossings", "0009_idempotency",
-            "0010_receiving", "0011_checking", "0012_accounts", "0013_terms", "0014_log",
+            "0010_receiving", "0011_checking", "0012_accounts", "0013_terms", "0014_expiry",
+            "0015_log",
         ].map { .embedInCode("\($0).sql") }
     }
 }

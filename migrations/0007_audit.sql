@@ -1,4 +1,4 @@
--- The audit log: leaves in their exact bytes, columns derived from them (search is 0014's), and the clear text of digests
+-- The audit log: leaves in their exact bytes, columns derived from them (search is 0015's), and the clear text of digests
 -- apart.
 
 CREATE TABLE audit_entries (

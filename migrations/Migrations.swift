@@ -29,6 +29,7 @@ package enum Migrations {
         EmbeddedMigration(name: "0011_checking", sql: PackageResources._011_checking_sql),
         EmbeddedMigration(name: "0012_accounts", sql: PackageResources._012_accounts_sql),
         EmbeddedMigration(name: "0013_terms", sql: PackageResources._013_terms_sql),
-        EmbeddedMigration(name: "0014_log", sql: PackageResources._014_log_sql),
+        EmbeddedMigration(name: "0014_expiry", sql: PackageResources._014_expiry_sql),
+        EmbeddedMigration(name: "0015_log", sql: PackageResources._015_log_sql),
     ]
 }

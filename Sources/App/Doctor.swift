@@ -29,6 +29,8 @@ package struct Doctor: Sendable {
     package static let mostSkew = Duration.seconds(2)
     /// Work that waits longer is told.
     package static let longestWait = Duration.seconds(60)
+    /// Rows that are over may wait that long: a worker looks every minute.
+    private static let longestOverdue = Duration.seconds(6 * 3600)
 
     package init(_ reader: SettingsReader) {
         self.reader = reader
@@ -105,6 +107,7 @@ package struct Doctor: Sendable {
         findings.append(await finding("partitions") { try await partitions(store) })
         findings.append(await finding("log") { try await log(store) })
         findings.append(await finding("work") { try await work(store) })
+        findings.append(await finding("expired rows") { try await expiry(store) })
         findings.append(await finding("clock") { try await clock(store) })
         await pool.close()
         return findings
@@ -179,6 +182,13 @@ package struct Doctor: Sendable {
             return (.warn, found, "look at `rollcall event list --filter 'status eq \"dead\"'`, mend, then retry")
         }
         return (.ok, found, nil)
+    }
+
+    private func expiry(_ store: Store) async throws -> (Finding.State, String, String?) {
+        let overdue = try await store.expiryOverdue()
+        let found = "the oldest waits for \(overdue.components.seconds) s to be removed"
+        return overdue > Self.longestOverdue
+            ? (.warn, found, "see that a process with the worker role runs, and its log") : (.ok, found, nil)
     }
 
     private func clock(_ store: Store) async throws -> (Finding.State, String, String?) {

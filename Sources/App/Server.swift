@@ -94,6 +94,7 @@ package struct Server: Sendable {
                 )
             )
         }
+        if settings.roles.contains(.worker) { services.append(ExpiredRows(store)) }
         if let address = settings.metricsBind { services.append(try metricsServer(at: address)) }
         guard settings.roles.contains(.web) else { return services }
         let watch = AccessWatch(store, connectionString: settings.databaseDirectURL)
@@ -110,6 +111,7 @@ package struct Server: Sendable {
         )
         services += webhooks.services
         webhooks.mount(on: router)
+        let limits = CallerLimits(settings.rates)
         try OAuthDoor(
             store: store,
             issues: issues,
@@ -117,7 +119,8 @@ package struct Server: Sendable {
             tallies: tallies,
             lastUses: lastUses,
             issuer: settings.publicURL,
-            hashing: try PasswordHashing(randomness: randomness)
+            hashing: try PasswordHashing(randomness: randomness),
+            limits: limits
         ).mount(on: router)
         APIDoor(
             store: store,
@@ -129,6 +132,14 @@ package struct Server: Sendable {
         ).mount(on: router)
         Probes(checks: [.init("database") { [store] in try await store.answers() }]).mount(on: router)
         router.closeMethods()
+        ForwardAuth(
+            store: store,
+            observations: observations,
+            lastUses: lastUses,
+            credentials: settings.proxyCredentials,
+            trust: ProxyTrust(proxies: settings.proxies.proxies),
+            limits: limits
+        ).mount(on: router)
         services.append(try webServer(router, onRunning: onRunning))
         return services
     }

@@ -42,6 +42,9 @@ extension OAuthDoor {
 }
 
 extension ClientFacts {
+    /// As ``Domain/Caller/limited``, so that a client has one limit however it comes.
+    var limited: IDBits { IDBits(high: grant.high, low: grant.low) }
+
     func attribution(_ context: EdgeContext) -> Attribution {
         Attribution(
             actor: kind == .integration ? .integrationUser(user) : .member(user),

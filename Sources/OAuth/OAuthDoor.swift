@@ -31,9 +31,11 @@ package struct OAuthDoor: Sendable {
     let hashing: PasswordHashing
     let sessions: Sessions
     let pages: Pages
+    let limits: CallerLimits
 
     /// How long an access token of client credentials lives; never past its grant.
     package static let accessTokenLifetime = Duration.seconds(600)
+    private static let introspectionPath: RouterPath = "/oauth/introspect"
     /// Bytes of a form at most.
     static let mostFormBytes = 16 * 1024
 
@@ -46,7 +48,8 @@ package struct OAuthDoor: Sendable {
         lastUses: LastUses? = nil,
         outbound: OutboundClient = OutboundClient(policy: .publicOnly()),
         issuer: String,
-        hashing: PasswordHashing
+        hashing: PasswordHashing,
+        limits: CallerLimits = CallerLimits()
     ) throws {
         self.store = store
         self.issues = issues
@@ -56,6 +59,7 @@ package struct OAuthDoor: Sendable {
         self.outbound = outbound
         self.issuer = issuer
         self.hashing = hashing
+        self.limits = limits
         sessions = Sessions(store: store, publicURL: issuer)
         pages = try Pages()
     }
@@ -63,7 +67,7 @@ package struct OAuthDoor: Sendable {
     /// Routes every endpoint of this door. Throws when a page of its own cannot be read, which stops start-up.
     package func mount(on router: Router<EdgeContext>) throws {
         post("/oauth/token", on: router) { try await TokenEndpoint(door: self).respond(to: $0, $1) }
-        post("/oauth/introspect", on: router) { try await IntrospectionEndpoint(door: self).respond(to: $0, $1) }
+        post(Self.introspectionPath, on: router) { try await IntrospectionEndpoint(door: self).respond(to: $0, $1) }
         post("/oauth/revoke", on: router) { try await RevocationEndpoint(door: self).respond(to: $0, $1) }
         mountMetadata(on: router)
         try ClaimPages(store: store, sessions: sessions).mount(on: router)
@@ -87,8 +91,11 @@ package struct OAuthDoor: Sendable {
     ) {
         router.post(path) { request, context in
             do {
+                // Resource servers ask as often as they are used.
+                try limits.admit(context.client, isFree: path == Self.introspectionPath)
                 return try await respond(try await TokenForm(request), context)
             } catch let error as OAuthError {
+                if error.isWrongSecret { limits.countFailure(from: context.client) }
                 return error.response
             }
         }

@@ -33,6 +33,9 @@ struct OAuthError: Error {
         self.usedBasic = usedBasic
     }
 
+    /// Whether somebody may be guessing.
+    var isWrongSecret: Bool { code == .invalidClient || code == .invalidToken }
+
     var response: Response {
         var fields: HTTPFields = [.cacheControl: "no-store"]
         let status: HTTPResponse.Status

@@ -18,6 +18,7 @@ struct TokenEndpoint: Sendable {
             throw OAuthError(.unsupportedGrantType, "A grant takes client_credentials, an app has the others.")
         }
         let client = try await door.authenticate(form)
+        try door.limits.admit(client.limited)
         if let refusal = client.refusal(from: context.client) {
             try await door.record(.tokenIssued, refused: refusal, of: client, context)
             throw Self.refused(refusal)

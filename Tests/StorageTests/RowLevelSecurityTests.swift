@@ -110,13 +110,14 @@ import Testing
             )
             #expect(
                 crossings == [
-                    "access_endings_after", "extend_partitions", "forget_assertions", "grant_of_client",
+                    "access_endings_after", "expired_waiting", "extend_partitions", "forget_assertions",
+                    "grant_of_client",
                     "next_deliveries",
                     "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",
                     "next_refusals", "next_rejected", "organization_of_app",
                     "organization_of_claim_link",
                     "organization_of_password_link", "organization_of_session", "organization_of_slug",
-                    "partitions_ahead", "source_of_hook",
+                    "partitions_ahead", "remove_expired", "source_of_hook",
                     "token_of_digest", "work_waiting",
                 ]
             )

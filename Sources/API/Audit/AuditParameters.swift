@@ -9,7 +9,7 @@ enum AuditParameters {
     static let all: [Operation.Parameter] = [
         .init("actor", in: .query, .string, "Id or username of who acted."),
         .init("target", in: .query, .string, "Id of what it was done to."),
-        .init("action", in: .query, .word(of: ActionCode.allCases.map(\.rawValue)), "What was done or tried."),
+        .init("action", in: .query, .auditAction, "What was done or tried, or `ext.` and what an API calls it."),
         .init("person", in: .query, .id("per"), "Whom it is about, or on whose behalf it was done."),
         .init("since", in: .query, .time, "Recorded at or after."),
         .init("until", in: .query, .time, "Recorded before."),
@@ -21,7 +21,7 @@ enum AuditParameters {
         query.actor = parameters["actor"].map(UserReference.init)
         query.target = try value(parameters, "target", "An id.", IDBits.init(anyID:))
         query.action = try value(parameters, "action", "An action code, such as grant.created.") {
-            ActionCode(rawValue: $0)
+            AuditAction($0)
         }
         query.person = try value(parameters, "person", "An id of a person.", PersonID.init)
         query.since = try value(parameters, "since", "An RFC 3339 time.", Timestamp.init)
@@ -74,7 +74,7 @@ extension Schema {
         ("v", .integer(from: 1)), ("id", .id("ent")), ("organization", .id("org")), ("actor", mention),
         ("credential", Schema.object([("id", .string), ("digest_prefix", .string)]).orNull),
         ("on_behalf_of", .array(of: mention)), ("authority", Schema.object([("kind", .string)], isOpen: true).orNull),
-        ("action", .word(of: ActionCode.allCases.map(\.rawValue))), ("target", mention),
+        ("action", .auditAction), ("target", mention),
         ("person", .id("per").orNull), ("outcome", .word(of: ["done", "refused"])), ("reason", .string.orNull),
         ("before", anyObject), ("after", anyObject), ("source_delivery", .id("dlv").orNull),
         ("source_event", .id("evt").orNull), ("request_id", .id("req").orNull), ("trace_id", .string.orNull),

@@ -8,6 +8,6 @@ extension Operation {
         integrations,
         grants, grantKeys,
         apps, authorizations,
-        auditEntries, auditLog, openAPI,
+        auditEntries, reportedAuditEntries, auditLog, openAPI,
     ].flatMap(\.self)
 }

@@ -1,3 +1,4 @@
+import Domain
 package import Transparency
 
 /// A JSON Schema (2020-12, as OpenAPI 3.1 takes it) in the few forms that the API needs, with every named schema that it
@@ -62,7 +63,30 @@ package struct Schema: Sendable {
     /// Every name of scopes.
     package static let scopes = Schema.array(of: string(length: 1...64))
 
+    /// A code of ours, or one that an API of the organization made up.
+    package static let auditAction = Schema([
+        "type": "string",
+        "maxLength": 68,
+        "pattern": .string(
+            "^(?:" + ActionCode.allCases.map { $0.rawValue.replacing(".", with: "\\.") }.joined(separator: "|")
+                + "|ext\\.[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*)$"
+        ),
+    ])
+
+    /// What an API of the organization calls something that was done there.
+    package static let externalAction = Schema([
+        "type": "string", "minLength": 1, "maxLength": 68, "pattern": "^[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*$",
+    ])
+
     // MARK: Composition
+
+    /// One of two.
+    package static func either(_ one: Schema, or other: Schema) -> Schema {
+        Schema(
+            ["anyOf": [.object(one.json), .object(other.json)]],
+            components: one.components.merging(other.components) { first, _ in first }
+        )
+    }
 
     /// An object of exactly these members. `optional` ones may be missing; with `isOpen` there may be more.
     package static func object(

@@ -21,6 +21,9 @@ package struct Settings: Sendable {
     package var keyring: Keyring
     /// nil: this process sequences and signs nothing.
     package var checkpoints: (keys: CheckpointKeys, copies: String)?
+    /// Nobody where none are set.
+    package var proxyCredentials: ProxyCredentials
+    package var rates: CallerLimits.Rates
     package var roles: Set<ProcessRole>
     package var logLevel: Logger.Level
 
@@ -42,6 +45,8 @@ package struct Settings: Sendable {
         tls = try Self.tls(reader)
         proxies = try Self.proxies(reader)
         keyring = try Self.keyring(reader)
+        proxyCredentials = try Self.proxyCredentials(reader)
+        rates = try Self.rates(reader)
         let names = Self.list(reader[.roles])
         roles = Set(try names.map { try Self.role($0) })
         if roles.isEmpty { throw SettingsError.invalid(Setting.roles.environmentName, "names no role") }

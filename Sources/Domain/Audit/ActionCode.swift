@@ -87,6 +87,8 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case tokenUpdated = "token.updated"
     case tokenRead = "token.read"
     case tokenIntrospected = "token.introspected"
+    /// A proxy asked whether a request may pass; `after.action` is what the request is to do.
+    case accessChecked = "access.checked"
 
     case appCreated = "app.created"
     case appUpdated = "app.updated"
@@ -125,6 +127,9 @@ package enum ActionCode: String, Sendable, CaseIterable {
 
     case auditRead = "audit.read"
     case logAdopted = "log.adopted"
+    /// Asked to keep entries of an API of the organization. The entries themselves have the API's codes
+    /// (``AuditAction/external(_:)``).
+    case auditAppended = "audit.appended"
 }
 
 /// Whether it happened.

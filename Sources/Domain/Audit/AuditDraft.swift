@@ -4,6 +4,8 @@ package import Transparency
 /// makes the leaf of both halves.
 package struct AuditDraft: Sendable {
     package var action: ActionCode
+    /// What an API of the organization says was done; then it stands in place of ``action``.
+    package var external: ExternalAction?
     package var target: AuditTarget
     package var outcome: AuditOutcome
     /// Why it was refused, or how it was settled: a fixed word.
@@ -68,7 +70,7 @@ package struct AuditEntry: Sendable {
     /// RFC 8785 canonical JSON, at most ``mostLeafBytes``.
     package let leaf: [UInt8]
     package let actor: UserID?
-    package let action: ActionCode
+    package let action: AuditAction
     package let target: IDBits
     package let person: PersonID?
     package let outcome: AuditOutcome
@@ -89,6 +91,8 @@ package enum AuditLeafError: Error, Sendable {
 }
 
 extension AuditDraft {
+    private var told: AuditAction { external.map(AuditAction.external) ?? .own(action) }
+
     /// The entry of this change. Every member of the leaf's shape is present, null where it does not apply.
     package func entry(
         id: AuditEntryID,
@@ -111,7 +115,7 @@ extension AuditDraft {
                 attribution.onBehalfOf.map { ["kind": "person", "id": .string($0.description)] }
             ),
             "authority": authority?.json ?? .null,
-            "action": .string(action.rawValue),
+            "action": .string(told.description),
             "target": ["kind": .string(target.kind), "id": .string(target.id)],
             "person": .orNull(person),
             "outcome": .string(outcome.rawValue),
@@ -137,7 +141,7 @@ extension AuditDraft {
             recordedAt: recordedAt,
             leaf: bytes,
             actor: attribution.actor.user,
-            action: action,
+            action: told,
             target: target.bits,
             person: person ?? attribution.onBehalfOf.first,
             outcome: outcome,

@@ -6,6 +6,10 @@ extension Request {
     /// The whole body, refused before it is read when its declared length is over the limit, and as soon as it is when
     /// it declares none. A body that ends early is refused, never taken for a shorter one.
     package func readBody(mostBytes: Int) async throws -> ByteBuffer {
+        // No body that we have to unpack: what it unpacks to has no bound that its sender pays for.
+        guard headers[values: .contentEncoding].allSatisfy({ $0.lowercased() == "identity" }) else {
+            throw EdgeError.unsupportedMediaType(accepted: "a body without Content-Encoding")
+        }
         var declared: Int?
         if let text = headers[.contentLength] {
             guard let length = Int(text), length >= 0 else {

@@ -21,6 +21,13 @@ package enum MetricName {
     package static let logEntriesSequenced = "rollcall_log_entries_sequenced_total"
     package static let logsHalted = "rollcall_logs_halted"
     package static let logPendingAge = "rollcall_log_pending_age_seconds"
+    /// `kind`
+    package static let expiredRemoved = "rollcall_expired_removed_total"
+    package static let expiryRunAt = "rollcall_expiry_run_timestamp_seconds"
+    /// `limit`
+    package static let limitedRequests = "rollcall_limited_requests_total"
+    /// `reason`
+    package static let checksRefused = "rollcall_checks_refused_total"
     /// `door`, `status`
     package static let httpRequests = "rollcall_http_requests_total"
     /// `door`
@@ -43,6 +50,10 @@ package enum MetricName {
         logEntriesSequenced: "Audit entries that got their index in a log.",
         logsHalted: "Logs that wait for an operator.",
         logPendingAge: "Age of the oldest audit entry that waits for its index.",
+        expiredRemoved: "Rows that were over and are removed, by kind.",
+        expiryRunAt: "When rows that are over were last all removed, as seconds since 1970.",
+        limitedRequests: "Requests that had to wait, by limit.",
+        checksRefused: "Forward-auth checks that were not answered 200, by reason.",
         httpRequests: "HTTP requests answered, by door and status.",
         httpRequestSeconds: "Time to answer an HTTP request, by door.",
         seriesDropped: "Series not kept because their metric had too many.",

@@ -36,11 +36,16 @@ package struct ProxyTrust: Sendable, Hashable {
     package func client(peer: IPAddress?, fields: HTTPFields) -> IPAddress? {
         guard let peer = peer ?? socketPeer else { return nil }
         guard proxies.contains(Optional(peer)) else { return peer }
-        let values = fields[values: .init(header)]
         // A trusted proxy that says nothing speaks for itself (its health checks).
-        guard !values.isEmpty else { return peer }
+        guard fields.contains(.init(header)) else { return peer }
+        return client(saidBy: fields)
+    }
+
+    /// As above, for fields that a proxy is known to have written; nil also where it said nothing.
+    package func client(saidBy fields: HTTPFields) -> IPAddress? {
+        let values = fields[values: .init(header)]
         var hops = 0
-        var leftmost = peer
+        var leftmost: IPAddress?
         for value in values.reversed() {
             guard let elements = Self.elements(of: value) else { return nil }
             for element in elements.reversed() {

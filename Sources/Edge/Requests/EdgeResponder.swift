@@ -24,7 +24,6 @@ package struct EdgeResponder<Base: HTTPResponder<EdgeContext>>: HTTPResponder {
         let context = surroundings.context(of: request, arrival)
         var response: Response
         do {
-            try Self.refuseEncodings(of: request)
             response = try await base.respond(to: request, context: context)
         } catch {
             response = surroundings.answer(to: error, context)
@@ -32,14 +31,6 @@ package struct EdgeResponder<Base: HTTPResponder<EdgeContext>>: HTTPResponder {
         decorate(&response, for: request, context)
         count(response, context, took: ContinuousClock.now - began)
         return response
-    }
-
-    /// No body that we have to unpack: what it unpacks to has no bound that its sender pays for.
-    private static func refuseEncodings(of request: Request) throws(EdgeError) {
-        let encodings = request.headers[values: .contentEncoding]
-        guard encodings.allSatisfy({ $0.lowercased() == "identity" }) else {
-            throw .unsupportedMediaType(accepted: "a body without Content-Encoding")
-        }
     }
 
     private func decorate(_ response: inout Response, for request: Request, _ context: EdgeContext) {

@@ -25,7 +25,7 @@ extension OrganizationTransaction {
             outcome)
         SELECT \(organization), e.id, \(startedAt), e.leaf, e.actor_id, e.action, e.target_id, e.person_id, e.outcome
         FROM unnest(\(entries.map(\.id)), \(entries.map(\.leaf)), \(entries.map(\.actor)),
-            \(entries.map(\.action.rawValue)), \(entries.map(\.target)), \(entries.map(\.person)),
+            \(entries.map(\.action.description)), \(entries.map(\.target)), \(entries.map(\.person)),
             \(entries.map(\.outcome.rawValue)))
             AS e(id, leaf, actor_id, action, target_id, person_id, outcome)
         """

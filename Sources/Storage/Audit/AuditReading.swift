@@ -7,7 +7,7 @@ package struct AuditQuery: Sendable {
     /// By id, or everybody who has or had the username.
     package var actor: UserReference?
     package var target: IDBits?
-    package var action: ActionCode?
+    package var action: AuditAction?
     package var person: PersonID?
     /// Recorded at or after.
     package var since: Timestamp?
@@ -139,7 +139,7 @@ extension AuditQuery {
         case nil: break
         }
         if let target { conditions.append("target_id = \(target)") }
-        if let action { conditions.append("action = \(action.rawValue)") }
+        if let action { conditions.append("action = \(action.description)") }
         if let person { conditions.append("person_id = \(person)") }
         if let since { conditions.append("recorded_at >= \(since)") }
         if let until { conditions.append("recorded_at < \(until)") }

@@ -91,7 +91,7 @@ extension IdempotencyClaim {
             "SELECT pg_advisory_xact_lock(hashtextextended(\(lock), 0))",
             """
             DELETE FROM idempotency_keys
-            WHERE user_id = \(user) AND created_at < \(transaction.startedAt - Self.lifetime)
+            WHERE user_id = \(user) AND key = \(key) AND created_at < \(transaction.startedAt - Self.lifetime)
             """,
             "SELECT request_digest, answer FROM idempotency_keys WHERE user_id = \(user) AND key = \(key)",
         ])

@@ -96,7 +96,7 @@ import Transparency
     @Test func `search columns say what the leaf says`() throws {
         let entry = try Self.entry(AuditDraft(.personRead, .person(Self.person)))
         #expect(entry.actor == UserID(high: 1, low: 3))
-        #expect(entry.action == .personRead && entry.outcome == .done)
+        #expect(entry.action == .own(.personRead) && entry.outcome == .done)
         #expect(entry.target == IDBits(high: 1, low: 2))
         #expect(entry.person == Self.person)
     }
