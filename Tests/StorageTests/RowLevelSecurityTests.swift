@@ -111,7 +111,7 @@ import Testing
             #expect(
                 crossings == [
                     "access_endings_after", "expired_waiting", "extend_partitions", "forget_assertions",
-                    "grant_of_client",
+                    "grant_of_client", "logs_standing", "logs_unpublished", "logs_waiting",
                     "next_deliveries",
                     "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",
                     "next_refusals", "next_rejected", "organization_of_app",
@@ -166,6 +166,22 @@ import Testing
             ClaimLinkCreation(for: grant, by: admin.caller, fixture.attribution(of: admin), in: fixture.store),
             in: organization.id
         )
+        let hash = [UInt8](repeating: 0, count: 32)
+        _ = try await fixture.owner.pipeline([
+            """
+            INSERT INTO audit_logs (organization_id, origin, leadership, root, created_at)
+            VALUES (\(organization.id), \(slug), 1, \(hash), now())
+            """,
+            """
+            INSERT INTO audit_index (organization_id, leaf_index, entry_id, recorded_at, action, outcome)
+            SELECT organization_id, 0, id, recorded_at, action, outcome FROM audit_entries
+            WHERE organization_id = \(organization.id) LIMIT 1
+            """,
+            """
+            INSERT INTO audit_tiles (organization_id, level, tile_index, hashes)
+            VALUES (\(organization.id), 0, 0, \(hash))
+            """,
+        ])
         return organization
     }
 }
