@@ -160,7 +160,8 @@ struct SampleProxy {
         } catch {
             result = .failure(error)
         }
-        process.terminate()
+        // Not asked politely: signals that this process blocks are blocked there too.
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         try FileManager.default.removeItem(atPath: directory)
         try result.get()
