@@ -17,6 +17,7 @@ extension OAuthDoor {
     ) {
         router.on(path, method: method) { request, context in
             do {
+                try limits.admit(context.client)
                 return try await respond(request, context)
             } catch {
                 return try pages.refusal(error)

@@ -92,6 +92,11 @@ struct Pages: Sendable {
             var response = try message(Message(title: "Busy", lead: lead), status: .serviceUnavailable)
             response.headers[.retryAfter] = String(seconds)
             return response
+        case .tooManyRequests(let seconds):
+            let lead = "Too many requests came from your network. Try again in a while."
+            var response = try message(Message(title: "Too many requests", lead: lead), status: .tooManyRequests)
+            response.headers[.retryAfter] = String(seconds)
+            return response
         default: throw error
         }
     }

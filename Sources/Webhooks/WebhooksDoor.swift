@@ -229,7 +229,10 @@ package struct WebhooksDoor: Sendable {
                 request: kept,
                 origin: context.origin
             )
-            rejected.offer(request, in: hook.organization)
+            // Answered 401 it would be gone for a sender that never comes again after that.
+            guard rejected.offer(request, in: hook.organization) != .queueFull else {
+                throw EdgeError.unavailable(retryAfterSeconds: Self.retryAfterSeconds)
+            }
         }
         return hook.refused(refusal, context)
     }

@@ -87,6 +87,49 @@ import Transparency
         }
     }
 
+    @Test func `what is answered 401 is kept, and what finds the queue full may come again`() async throws {
+        try await TestHooks.with { hooks in
+            var statuses: [Int] = []
+            for number in 0..<100 {
+                let headers = try hooks.signed(id: "early_\(number)", secret: otherSecret)
+                statuses.append(try await hooks.post(TestHooks.body, headers, from: "203.0.113.7").status)
+            }
+            let most = RejectedQueue.mostWaitingOfSource
+            #expect(statuses == [Int](repeating: 401, count: most) + [Int](repeating: 503, count: 100 - most))
+            await hooks.rejected.flush()
+            #expect(try await hooks.fixture.number("SELECT count(*) FROM rejected_requests") == most)
+            // There is room again.
+            let headers = try hooks.signed(id: "early_\(most)", secret: otherSecret)
+            #expect(try await hooks.post(TestHooks.body, headers, from: "203.0.113.7").status == 401)
+        }
+    }
+
+    @Test func `a network that used up its room takes no place of another's on the way`() async throws {
+        try await TestHooks.with { hooks in
+            func forge(_ count: Int, _ word: String, from address: String) async throws -> [Int] {
+                var statuses: [Int] = []
+                for number in 0..<count {
+                    let headers = try hooks.signed(id: "\(word)_\(number)", secret: otherSecret)
+                    statuses.append(try await hooks.post(TestHooks.body, headers, from: address).status)
+                }
+                return statuses
+            }
+            _ = try await forge(1, "first", from: "198.51.100.9")
+            await hooks.rejected.flush()
+            _ = try await hooks.fixture.owner.query(
+                "UPDATE rejected_quotas SET networks = jsonb_build_object('198.51.100.0/24', 500)"
+            )
+            _ = try await forge(1, "over", from: "198.51.100.9")
+            await hooks.rejected.flush()
+            // None of these waits for a place in the queue.
+            #expect(try await forge(200, "flood", from: "198.51.100.9").allSatisfy { $0 == 401 })
+            #expect(try await forge(30, "genuine", from: "203.0.113.7").allSatisfy { $0 == 401 })
+            await hooks.rejected.flush()
+            let kept: SQL = "SELECT count(*) FROM rejected_requests WHERE network = '203.0.113.0/24'"
+            #expect(try await hooks.fixture.number(kept) == 30)
+        }
+    }
+
     @Test func `whoever asks for what does not exist takes the look-ups of one network, and no more`() async throws {
         let randomness = SeededRandomness()
         let away = PostgresConnectionConfiguration(connectionString: "host=/nonexistent dbname=none")

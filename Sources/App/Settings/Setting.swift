@@ -19,7 +19,6 @@ package enum Setting: String, CaseIterable, Sendable {
     case proxyCredentials = "proxy_credentials"
     case ratePerAddress = "rate_per_address"
     case ratePerClient = "rate_per_client"
-    case ratePerAccount = "rate_per_account"
     case rateOfFailures = "rate_of_failures"
     case rateOfChecks = "rate_of_checks"
     case roles
@@ -37,7 +36,6 @@ package enum Setting: String, CaseIterable, Sendable {
         case .proxyHeader: "x-forwarded-for"
         case .ratePerAddress: "20000:40000"
         case .ratePerClient: "20000:40000"
-        case .ratePerAccount: "0.2:10"
         case .rateOfFailures: "5:100"
         case .rateOfChecks: "50000:50000"
         case .roles: "web,worker,sequencer"
@@ -76,7 +74,6 @@ package enum Setting: String, CaseIterable, Sendable {
         case .proxyCredentials: "who may ask for checks, a line each: name, organization id or *, secret"
         case .ratePerAddress: "OAuth requests of one address: so many a second, so many at once; or off"
         case .ratePerClient: "OAuth requests of one client; or off"
-        case .ratePerAccount: "attempts to sign in to one account; or off"
         case .rateOfFailures: "wrong secrets from one address; or off"
         case .rateOfChecks: "forward-auth checks of one client, and of one address; or off"
         case .roles: "what this process does: web, worker, sequencer"

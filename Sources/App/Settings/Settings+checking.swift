@@ -13,7 +13,6 @@ extension Settings {
         CallerLimits.Rates(
             perAddress: try rate(.ratePerAddress, in: reader),
             perClient: try rate(.ratePerClient, in: reader),
-            perAccount: try rate(.ratePerAccount, in: reader),
             failures: try rate(.rateOfFailures, in: reader),
             checks: try rate(.rateOfChecks, in: reader)
         )

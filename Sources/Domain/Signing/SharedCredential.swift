@@ -46,12 +46,13 @@ struct SharedCredential {
 }
 
 extension SigningProfile.CredentialRule.Kind {
-    /// The values that the header may have for this secret: a scheme's name counts in either of its usual cases.
+    /// The values that the header may have for this secret: a scheme's name counts in each of its
+    /// usual cases.
     func written(_ secret: String) -> [String] {
         switch self {
         case .header: [secret]
-        case .bearer: ["Bearer " + secret, "bearer " + secret]
-        case .basic: ["Basic", "basic"].map { $0 + " " + Data(secret.utf8).base64EncodedString() }
+        case .bearer: ["Bearer", "bearer", "BEARER"].map { $0 + " " + secret }
+        case .basic: ["Basic", "basic", "BASIC"].map { $0 + " " + Data(secret.utf8).base64EncodedString() }
         }
     }
 

@@ -4,16 +4,16 @@ import Synchronization
 
 /// How much callers may ask of this node, in memory alone: who asks too much waits on no row and no connection.
 ///
+/// Attempts to sign in to one account are not counted here but in rows, since all nodes together are to be a wall there.
+///
 /// Limits of each node are its own; behind several nodes a caller has as much as all of them allow.
 package final class CallerLimits: Sendable {
     /// nil: not limited.
     package struct Rates: Sendable, Hashable {
-        /// Requests of one address (IPv6: of one /64) to the OAuth endpoints.
+        /// Requests of one address (IPv6: of one /64) to the OAuth endpoints and pages.
         package var perAddress: Rate?
         /// Requests of one client (a grant, or a user without one) to the OAuth endpoints.
         package var perClient: Rate?
-        /// Attempts to sign in to one account.
-        package var perAccount: Rate?
         /// Wrong secrets of one address, or of one /64.
         package var failures: Rate?
         /// Forward-auth checks of one client, and from one address.
@@ -22,13 +22,11 @@ package final class CallerLimits: Sendable {
         package init(
             perAddress: Rate? = nil,
             perClient: Rate? = nil,
-            perAccount: Rate? = nil,
             failures: Rate? = nil,
             checks: Rate? = nil
         ) {
             self.perAddress = perAddress
             self.perClient = perClient
-            self.perAccount = perAccount
             self.failures = failures
             self.checks = checks
         }
@@ -37,7 +35,6 @@ package final class CallerLimits: Sendable {
     private struct Tables {
         var addresses: RateTable<IDBits>?
         var clients: RateTable<IDBits>?
-        var accounts: RateTable<String>?
         var failures: RateTable<IDBits>?
         var checkedAddresses: RateTable<IDBits>?
         var checkedClients: RateTable<IDBits>?
@@ -51,7 +48,6 @@ package final class CallerLimits: Sendable {
             Tables(
                 addresses: rates.perAddress.map { RateTable($0) },
                 clients: rates.perClient.map { RateTable($0) },
-                accounts: rates.perAccount.map { RateTable($0) },
                 failures: rates.failures.map { RateTable($0) },
                 checkedAddresses: rates.checks.map { RateTable($0) },
                 checkedClients: rates.checks.map { RateTable($0) }
@@ -72,13 +68,6 @@ package final class CallerLimits: Sendable {
     /// Takes one request of a client that proved itself. Throws 429 where it has to wait.
     package func admit(_ client: IDBits) throws(EdgeError) {
         try Self.refuse(tables.withLock { $0.clients?.take(client, at: .now) }, "client")
-    }
-
-    /// Takes one attempt to sign in to the account, right or wrong. Throws 429 where it has to wait. The name is what was
-    /// typed: an account that is not there is limited like one that is.
-    package func admit(account: String) throws(EdgeError) {
-        let wait = tables.withLock { $0.accounts?.take(account.lowercased(), at: .now) }
-        try Self.refuse(wait, "account")
     }
 
     /// One wrong secret came from the address.

@@ -7,15 +7,34 @@ import Synchronization
 /// Takes rejected requests off the path of their answers, and keeps them by commits of its own: one connection at most,
 /// however many are refused.
 ///
-/// Invariants: to offer one never waits; what waits is bounded for each source and altogether, in number and in bytes,
-/// and what comes beyond is dropped and counted; nothing that waits holds back a delivery.
+/// Invariants: to offer one never waits; what waits is bounded for each source and altogether, in number and in bytes, and
+/// nothing that waits holds back a delivery. What finds the queue full is not taken, and whoever offered it is told, so that
+/// its sender can come again. What has no room of its own any more (``RejectedRequest/mostRequests`` and so on) does not
+/// enter the queue at all: a network that has used up its share takes nobody else's place on the way there.
 package final class RejectedQueue: Service, Sendable {
     private struct Waiting: Sendable {
         let request: RejectedRequest
         let organization: OrganizationID
     }
 
+    /// Whose room is counted.
+    private struct Place: Hashable {
+        let source: SourceID
+        let network: String
+    }
+
+    /// What became of an offer.
+    package enum Offer: Sendable {
+        case taken
+        /// Its source or its network has no room left: it is dropped, as whatever comes then.
+        case noRoom
+        /// Too many wait just now: a fault of ours, and its sender should come again.
+        case queueFull
+    }
+
     private struct State {
+        /// Places that had no room lately, and until when nothing of theirs is taken.
+        var full: [Place: ContinuousClock.Instant] = [:]
         var waiting: [Waiting] = []
         var bytes = 0
         var requests: [SourceID: Int] = [:]
@@ -33,6 +52,10 @@ package final class RejectedQueue: Service, Sendable {
     package static let mostWaitingBytes = 32 << 20
     /// Of one commit.
     static let mostPerCommit = 16
+    /// How long a place without room is not asked for again.
+    static let restOfFull = Duration.seconds(5)
+    /// Places that are remembered for that.
+    static let mostFull = 4096
     /// The reason under which a dropped one is told in the summary of its minute.
     package static let notKept = "not-kept"
 
@@ -43,18 +66,36 @@ package final class RejectedQueue: Service, Sendable {
         (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Takes it to be kept, or drops it. Never waits.
-    package func offer(_ request: RejectedRequest, in organization: OrganizationID) {
-        let isTaken = state.withLock { state in
+    /// Takes it to be kept, or does not. Never waits.
+    @discardableResult
+    package func offer(_ request: RejectedRequest, in organization: OrganizationID) -> Offer {
+        let offer = state.withLock { state -> Offer in
+            let place = Place(source: request.source, network: request.network)
+            if let until = state.full[place] {
+                guard until <= .now else { return .noRoom }
+                state.full[place] = nil
+            }
             guard state.waiting.count < Self.mostWaiting, state.bytes + request.bytes <= Self.mostWaitingBytes,
                 state.requests[request.source, default: 0] < Self.mostWaitingOfSource
-            else { return false }
+            else { return .queueFull }
             state.waiting.append(Waiting(request: request, organization: organization))
             state.bytes += request.bytes
             state.requests[request.source, default: 0] += 1
-            return true
+            return .taken
         }
-        if isTaken { signal.yield() } else { drop(request, in: organization, "queue-full") }
+        switch offer {
+        case .taken: signal.yield()
+        case .noRoom: drop(request, in: organization, "not-kept")
+        case .queueFull: drop(request, in: organization, "queue-full")
+        }
+        return offer
+    }
+
+    private func noteFull(_ request: RejectedRequest) {
+        state.withLock { state in
+            if state.full.count >= Self.mostFull { state.full = [:] }
+            state.full[Place(source: request.source, network: request.network)] = .now + Self.restOfFull
+        }
     }
 
     /// Keeps what was offered until shutdown, and what still waits then.
@@ -73,10 +114,12 @@ package final class RejectedQueue: Service, Sendable {
             do {
                 let results = try await store.perform(batch.map(RejectedKeeping.init), in: organization)
                 for (request, result) in zip(batch, results) {
-                    if case .success(true) = result {
-                        count("kept")
-                    } else {
+                    switch result {
+                    case .success(.kept): count("kept")
+                    case .success(.noRoom):
+                        noteFull(request)
                         drop(request, in: organization, "not-kept")
+                    case .success(.known), .failure: drop(request, in: organization, "not-kept")
                     }
                 }
             } catch {

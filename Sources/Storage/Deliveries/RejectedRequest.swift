@@ -101,13 +101,19 @@ enum KeptRequest {
 struct RejectedKeeping: Change {
     let request: RejectedRequest
 
-    /// Whether it is kept now: false where there is no room, or where it is kept already.
-    typealias Output = Bool
+    /// What became of it.
+    enum Output {
+        case kept
+        /// The same bytes are kept already.
+        case known
+        /// There is no room for it, or no such source any more.
+        case noRoom
+    }
 
     static func make(
         _ changes: [RejectedKeeping],
         in transaction: OrganizationTransaction
-    ) async throws -> [Made<Bool>] {
+    ) async throws -> [Made<Output>] {
         let store = transaction.store
         // In one order of sources on every node, so that no two wait for each other's quotas.
         let order = changes.indices.sorted { changes[$0].request.source < changes[$1].request.source }
@@ -121,9 +127,18 @@ struct RejectedKeeping: Change {
             return insert(request, sealed, in: transaction.organization)
         }
         let results = try await transaction.pipeline(statements)
-        var kept = [Bool](repeating: false, count: changes.count)
-        for (place, rows) in zip(order, results) { kept[place] = rows.affected == 1 }
-        return kept.map { .done($0, []) }
+        var outputs = [Output](repeating: .noRoom, count: changes.count)
+        for (place, rows) in zip(order, results) where rows.affected == 1 { outputs[place] = .kept }
+        let others = changes.indices.filter { outputs[$0] == .noRoom }
+        let found = try await transaction.pipeline(others.map { isKnown(changes[$0].request) })
+        for (place, rows) in zip(others, found) where !rows.isEmpty { outputs[place] = .known }
+        return outputs.map { .done($0, []) }
+    }
+
+    private static func isKnown(_ request: RejectedRequest) -> SQL {
+        """
+        SELECT id FROM rejected_requests WHERE source_id = \(request.source) AND digest = \(request.digest) LIMIT 1
+        """
     }
 
     /// One statement takes the room and fills it. The quota's row is locked by whoever comes first, and its bounds are
