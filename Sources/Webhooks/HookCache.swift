@@ -211,23 +211,37 @@ enum HookFault: Error, Hashable {
     case tooManyLookUps
 }
 
-/// Which uses of keys are to be written: one a minute and key on each node, with the delivery that happens to be the
-/// first of that minute. That a key is still in use is what an admin wants to know before they remove it; it is not worth
-/// a write for each delivery.
+/// Which uses of keys are to be written, with the delivery that happens to be theirs: one a minute and key on each node, and
+/// besides the first after another key of the source had signed, at most one a second. During a rotation an admin wants to
+/// know which key signed last, and before they remove one that it is not in use any more; neither is worth a write for
+/// each delivery.
 final class KeyUses: Sendable {
-    private let noted = Mutex<[SourceKeyID: Timestamp]>([:])
+    private struct State {
+        var noted: [SourceKeyID: Timestamp] = [:]
+        /// Of each source the key whose use was written last.
+        var signers: [SourceID: (key: SourceKeyID, at: Timestamp)] = [:]
+    }
+
+    private let state = Mutex(State())
 
     static let resolution = Duration.seconds(60)
+    /// Between two writings of keys that take turns.
+    static let resolutionOfTurns = Duration.seconds(1)
     /// Past this many keys all are noted anew.
     static let mostKeys = 16_384
 
-    /// Whether this use is to be written. Says so once a ``resolution``.
-    func isToBeNoted(_ key: SourceKeyID?, at instant: Timestamp) -> Bool {
+    /// Whether this use is to be written.
+    func isToBeNoted(_ key: SourceKeyID?, of source: SourceID, at instant: Timestamp) -> Bool {
         guard let key else { return false }
-        return noted.withLock { noted in
-            if let last = noted[key], instant < last + Self.resolution { return false }
-            if noted.count >= Self.mostKeys { noted = [:] }
-            noted[key] = instant
+        return state.withLock { state in
+            if let last = state.noted[key], instant < last + Self.resolution {
+                guard let signer = state.signers[source], signer.key != key,
+                    instant >= signer.at + Self.resolutionOfTurns
+                else { return false }
+            }
+            if state.noted.count >= Self.mostKeys { state = State() }
+            state.noted[key] = instant
+            state.signers[source] = (key, instant)
             return true
         }
     }

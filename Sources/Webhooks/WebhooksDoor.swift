@@ -272,7 +272,7 @@ package struct WebhooksDoor: Sendable {
             body: received.body,
             key: acceptance.keyID,
             isBodyProved: acceptance.bodyIsProved,
-            notesKeyUse: uses.isToBeNoted(acceptance.keyID, at: receivedAt),
+            notesKeyUse: uses.isToBeNoted(acceptance.keyID, of: hook.source, at: receivedAt),
             request: context.requestID,
             attribution: Attribution(
                 actor: .integrationUser(hook.user),

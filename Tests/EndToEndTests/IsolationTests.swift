@@ -95,7 +95,11 @@ extension EndToEnd {
                 )
             }
             var ids: [String: Set<String>] = [:]
-            for operation in try await Operation.all(of: admin) where operation.isList {
+            let operations = try await Operation.all(of: admin)
+            for operation in operations where operation.method == .post && operation.path == "/v1/apps" {
+                _ = try await operation.send(as: admin, to: operation.path)
+            }
+            for operation in operations where operation.isList {
                 for item in try await admin.get(operation.path + "?limit=200").items { item.collect(&ids) }
             }
             self.ids = ids
@@ -156,11 +160,20 @@ extension EndToEnd {
         func paths() async throws -> Int {
             var asked = 0
             var reached: Set<String> = []
+            let key = try #require(strangers.ids["key"]?.min())
+            let organization = try await theirs.get("/v1/whoami").json[pointer: "/organization/id"]?.string
+            let organizations = [try #require(organization)]
             for operation in operations where operation.path.contains("{") {
-                for id in strangers.all {
-                    let path = operation.path.filling(id)
+                for id in operation.path.contains("{organization}") ? organizations : strangers.all {
+                    let path = operation.path.filling(id, inside: key)
                     let answer = try await operation.send(as: mine, to: path)
-                    let unknown = try await operation.send(as: mine, to: operation.path.filling(id.unknownSibling))
+                    let unknown = try await operation.send(
+                        as: mine,
+                        to: operation.path.filling(
+                            id.unknownSibling,
+                            inside: key.unknownSibling
+                        )
+                    )
                     #expect(answer.seen == unknown.seen, "\(operation.method) \(path)")
                     #expect((400..<500).contains(answer.status), "\(operation.method) \(path): \(answer.status)")
                     asked += 1
@@ -253,10 +266,12 @@ extension Answer {
 
 extension String {
     /// A path with its one name in braces replaced.
-    fileprivate func filling(_ id: String) -> String {
-        guard let open = firstIndex(of: "{"), let close = firstIndex(of: "}") else { return self }
-        let filled = self[..<open] + id + self[index(after: close)...]
-        return String(filled).filling(id)
+    /// `key` stands for a thing inside of the one that `id` names, where the path names both; the one file of a log that there
+    /// always is stands for all.
+    fileprivate func filling(_ id: String, inside key: String) -> String {
+        let filled = replacing("{key}", with: key).replacing("{file}", with: "checkpoint")
+        guard let open = filled.firstIndex(of: "{"), let close = filled.firstIndex(of: "}") else { return filled }
+        return String(filled[..<open] + id + filled[filled.index(after: close)...]).filling(id, inside: key)
     }
 
     /// An id of the same kind that nobody has: the last ten characters turned round.

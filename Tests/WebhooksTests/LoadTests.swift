@@ -87,6 +87,21 @@ import Transparency
         }
     }
 
+    @Test func `of keys that take turns the last one is noted, and of one alone once a minute`() throws {
+        let randomness = SeededRandomness()
+        let source = SourceID.unguessable(using: randomness)
+        let (old, new) = (SourceKeyID(high: 1, low: 1), SourceKeyID(high: 1, low: 2))
+        let uses = KeyUses()
+        func noted(_ key: SourceKeyID, _ seconds: Int64) -> Bool {
+            uses.isToBeNoted(key, of: source, at: Timestamp(seconds: 1_000 + seconds))
+        }
+        #expect(noted(old, 0) && !noted(old, 30) && noted(old, 60))
+        #expect(noted(new, 61) && !noted(new, 62))
+        #expect(noted(old, 63) && !noted(old, 64) && noted(new, 65))
+        // Not more than one a second, however often they change.
+        #expect(!noted(old, 65) && noted(old, 66))
+    }
+
     @Test func `what is answered 401 is kept, and what finds the queue full may come again`() async throws {
         try await TestHooks.with { hooks in
             var statuses: [Int] = []
