@@ -27,6 +27,8 @@ extension [Resource] {
             "0005_integrations_and_grants", "0006_tokens", "0007_audit", "0008_crossings", "0009_idempotency",
             "0010_receiving", "0011_checking", "0012_accounts", "0013_terms", "0014_expiry",
             "0015_log",
+            "0016_issuing",
+            "0017_members",
         ].map { .embedInCode("\($0).sql") }
     }
 }

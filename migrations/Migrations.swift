@@ -31,5 +31,7 @@ package enum Migrations {
         EmbeddedMigration(name: "0013_terms", sql: PackageResources._013_terms_sql),
         EmbeddedMigration(name: "0014_expiry", sql: PackageResources._014_expiry_sql),
         EmbeddedMigration(name: "0015_log", sql: PackageResources._015_log_sql),
+        EmbeddedMigration(name: "0016_issuing", sql: PackageResources._016_issuing_sql),
+        EmbeddedMigration(name: "0017_members", sql: PackageResources._017_members_sql),
     ]
 }

@@ -87,8 +87,7 @@ struct AdminCommand: ParsableCommand {
                         directory: try Settings.required(.checkpointCopies, in: try await options.reader())
                     )
                     let attribution = Attribution(actor: .system("operator"), receivedAt: store.clock.now())
-                    let log = try await adopt(id, in: store, by: attribution)
-                    try await copies.adopt(log.signed, of: id)
+                    let log = try await adopt(id, in: store, copies, by: attribution)
                     try output.writer.write(
                         [
                             "origin": .string(log.origin), "size": .integer(log.size),
@@ -103,10 +102,11 @@ struct AdminCommand: ParsableCommand {
             private func adopt(
                 _ organization: OrganizationID,
                 in store: Store,
+                _ copies: CheckpointCopies,
                 by attribution: Attribution
             ) async throws -> LogView {
                 do {
-                    return try await store.perform(LogAdoption(of: organization, by: attribution), in: organization)
+                    return try await store.adoptLog(of: organization, copies: copies, by: attribution)
                 } catch ChangeRefusal.notFound {
                     throw CommandFailure(.notFound, "the organization has no log yet")
                 } catch ChangeRefusal.conflict(let why) {

@@ -268,6 +268,35 @@ struct CheckedLog {
         }
     }
 
+    @Test func `an operator has a halted log go on, once, and not one that is not halted`() async throws {
+        try await Self.with { scene in
+            let operatorsWord = Attribution(actor: .system("operator"), receivedAt: scene.fixture.clock.now())
+            func adopt() async throws -> LogView {
+                try await scene.fixture.store.adoptLog(of: scene.organization, copies: scene.copies, by: operatorsWord)
+            }
+            await #expect(throws: ChangeRefusal.self) { _ = try await adopt() }
+            var log = try await scene.open(1)
+            try await scene.write(3)
+            _ = try await log.sequence()
+            try await log.publish()
+            await #expect(throws: ChangeRefusal.self) { _ = try await adopt() }
+            try FileManager.default.removeItem(atPath: scene.directory)
+            try FileManager.default.createDirectory(atPath: scene.directory, withIntermediateDirectories: true)
+            #expect(try await scene.open(2).standing == .waitingForOperator)
+            #expect(try await adopt().signed?.checkpoint.size == 3)
+            var next = try await scene.open(3)
+            #expect(next.standing == .leading)
+            // Its own entry, and what was written before.
+            #expect(try await next.sequence() == 1)
+            try await next.publish()
+            let checked = try await scene.checked()
+            #expect(checked.leaves.count == 4)
+            let last = try JSON.parse(try #require(checked.leaves.last))
+            #expect(last["action"] == "log.adopted")
+            #expect(last["reason"] == "3 entries were published, and the copy outside is missing")
+        }
+    }
+
     @Test func `an entry that was taken out from under the queue halts the log`() async throws {
         try await Self.with { scene in
             var log = try await scene.open(1)

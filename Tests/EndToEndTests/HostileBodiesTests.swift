@@ -30,7 +30,7 @@ extension EndToEnd {
                     try await group.waitForAll()
                 }
                 #expect(try await development.settle())
-                #expect(bystander.served > 50 && bystander.slowest < .seconds(20), "others were served meanwhile")
+                #expect(bystander.served > 50 && bystander.slowest < .seconds(60), "others were served meanwhile")
                 #expect(memory.most < 500 * 1024, "\(memory.most) KiB resident at most")
                 print(
                     "HostileBodies: \(memory.first) to \(memory.most) KiB resident, \(bystander.served) requests of "

@@ -73,7 +73,8 @@ package actor StoreCluster {
         let process = ProcessInfo.processInfo.processIdentifier
         let server = EmbeddedServer(
             home: FilePath("/tmp/rollcall-tests-\(process)\(name)"),
-            settings: ["fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"],
+            // Commits survive the end of the server, though not that of the machine: tests stop it and start it again.
+            settings: ["fsync": "off", "full_page_writes": "off"],
             lifetime: .ofProcess(process),
             logger: Logger(label: "cluster", factory: { _ in SwiftLogNoOpLogHandler() })
         )

@@ -97,7 +97,9 @@ import Webhooks
         let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let away = PostgresPool(
             configuration: PostgresPoolConfiguration(
-                connection: PostgresConnectionConfiguration(connectionString: "host=/nonexistent dbname=none")
+                connection: PostgresConnectionConfiguration(connectionString: "host=/nonexistent dbname=none"),
+                // Far beyond what a door waits: an answer comes because the door gave up.
+                waitTimeout: .seconds(600)
             ),
             logger: silent
         )
@@ -110,13 +112,11 @@ import Webhooks
             logger: silent
         )
         try await TestHooks.with(asking: store, mostWait: WebhooksDoor.mostWait) { hooks in
-            let began = ContinuousClock.now
             let answer = try await hooks.post(try hooks.signed())
             #expect(answer.status == 503)
             #expect(answer.fields[.retryAfter] == "5")
             let forged = try await hooks.post(try Fault.signatureWrong.headers(hooks))
             #expect(forged.status == 503)
-            #expect(ContinuousClock.now - began < .seconds(6), "both are told before a pool gives up")
         }
     }
 

@@ -7,6 +7,7 @@ import Transparency
 struct LedLog {
     let organization: OrganizationID
     private var machine: Sequencer
+    private let origin: NoteKeyName
     private let keys: LogKeys
     private let store: Store
     private let copies: CheckpointCopies
@@ -55,6 +56,7 @@ struct LedLog {
         var log = LedLog(
             organization: organization,
             machine: try Sequencer(origin: origin, keys: keys.believed, epoch: setting.leadership),
+            origin: origin,
             keys: keys,
             store: store,
             copies: copies,
@@ -72,6 +74,7 @@ struct LedLog {
     private init(
         organization: OrganizationID,
         machine: Sequencer,
+        origin: NoteKeyName,
         keys: LogKeys,
         store: Store,
         copies: CheckpointCopies,
@@ -79,6 +82,7 @@ struct LedLog {
     ) {
         self.organization = organization
         self.machine = machine
+        self.origin = origin
         self.keys = keys
         self.store = store
         self.copies = copies
@@ -136,7 +140,7 @@ struct LedLog {
             case .reload:
                 let opened = try await store.openLog(
                     of: organization,
-                    origin: "",
+                    origin: origin.text,
                     verifierKeys: keys.current.map(\.text),
                     leadership: setting.leadership
                 )

@@ -2,8 +2,8 @@ package import Domain
 import Postgres
 import Transparency
 
-/// An operator's decision that a halted log goes on as the database has it. The copy outside is replaced by the caller,
-/// once this is committed.
+/// An operator's decision that a halted log goes on as the database has it. The copy outside was replaced before
+/// (`Store.adoptLog`).
 package struct LogAdoption: SingleChange {
     package typealias Output = LogView
 

@@ -1,0 +1,1 @@
+-- What tokens are signed with, and how apps come to be known without an admin.

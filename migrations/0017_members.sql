@@ -1,0 +1,1 @@
+-- What members do with their own accounts, and who has to agree to it.
