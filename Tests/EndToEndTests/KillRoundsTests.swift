@@ -10,11 +10,13 @@ import Transparency
 extension EndToEnd {
     /// Whatever is killed when, under load.
     @Suite struct KillRounds {
-        private static let rounds = 20
+        /// Twenty unless `ROLLCALL_TEST_KILL_ROUNDS` says otherwise: `Tests/Faults/run` does a thousand.
+        private static let rounds =
+            ProcessInfo.processInfo.environment["ROLLCALL_TEST_KILL_ROUNDS"].flatMap { Int($0) } ?? 20
         /// Deliveries that have to be acknowledged between two kills, so that each strikes in the middle of work.
         private static let load = 25
 
-        @Test func `twenty rounds of kill -9 lose nothing and do nothing twice`() async throws {
+        @Test func `rounds of kill -9 lose nothing and do nothing twice`() async throws {
             try await Development.with("kills") { development in
                 let senders = Senders(to: development.sender(), port: development.port)
                 try await withThrowingTaskGroup { group in
