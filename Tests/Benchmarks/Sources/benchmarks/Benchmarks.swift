@@ -28,19 +28,23 @@ struct Measure: ParsableCommand {
     @Option(help: "Directory for logs and the keyring.") var scratch: String
     @Option(help: "Rounds; a base and its figure alternate in each.") var rounds: Int = 3
     @Option(help: "Seconds of one measurement.") var seconds: Double = 5
-    @Option(help: "Which figures: deliveries, apply, tokens, verify; all by default.") var only: [Section] = []
+    @Option(help: "Which figures: deliveries, apply, tokens, verify, audit; all by default.") var only: [Section] = []
+
+    @Option(help: "Entries of the log that receipts and pages are asked of.") var entries: Int = 10_000_000
 
     enum Section: String, CaseIterable, ExpressibleByArgument {
         case deliveries
         case apply
         case tokens
         case verify
+        case audit
     }
 
     func validate() throws {
         guard (1...20).contains(rounds), (0.5...60).contains(seconds) else {
             throw ValidationError("--rounds is 1 to 20 and --seconds 0.5 to 60")
         }
+        guard (2000...100_000_000).contains(entries) else { throw ValidationError("--entries is 2000 to 100000000") }
     }
 
     func run() throws {
@@ -62,6 +66,7 @@ struct Measure: ParsableCommand {
         if sections.contains(.apply) { try bench.apply(into: &table) }
         if sections.contains(.deliveries) { try bench.deliveries(into: &table) }
         if sections.contains(.verify) { try bench.verify(into: &table) }
+        if sections.contains(.audit) { try bench.audit(into: &table, entries: entries) }
         print(table.text)
     }
 }

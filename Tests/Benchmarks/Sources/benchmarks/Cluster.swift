@@ -28,6 +28,13 @@ struct Cluster {
             .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
+    /// Runs a script of psql's with these variables.
+    func run(_ script: String, in database: String, _ variables: [String: String]) throws {
+        let set = variables.sorted { $0.key < $1.key }.flatMap { ["-v", "\($0.key)=\($0.value)"] }
+        let arguments = ["-Xq", "-d", url(database, as: Self.owner)] + set + ["-f", script]
+        _ = try ChildProcess.output(of: Self.psql, arguments, log: "/dev/stderr")
+    }
+
     func createDatabase(_ name: String) throws {
         try query("CREATE DATABASE \(name) OWNER \(Self.owner)", in: "postgres", as: "postgres")
     }

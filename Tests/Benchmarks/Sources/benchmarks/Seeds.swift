@@ -3,8 +3,9 @@ import Foundation
 
 /// Requests as bytes.
 enum HTTP {
-    static func get(_ path: String) -> [UInt8] {
-        Array("GET \(path) HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".utf8)
+    static func get(_ path: String, bearer: String? = nil) -> [UInt8] {
+        let authorization = bearer.map { "authorization: Bearer \($0)\r\n" } ?? ""
+        return Array("GET \(path) HTTP/1.1\r\nhost: 127.0.0.1\r\n\(authorization)\r\n".utf8)
     }
 
     static func post(

@@ -10,6 +10,8 @@ struct System {
     let organization: String
     let admin: String
     private let keyring: String
+    private let checkpointKey: String
+    private let checkpointCopies: String
     private(set) var port = 0
     private(set) var server: ChildProcess?
     /// Milliseconds from the start of the last `serve` until it was ready.
@@ -27,6 +29,13 @@ struct System {
             try ChildProcess.output(of: program, ["keys", "generate", "--id", "bench"], log: log)
                 .write(toFile: keyring, atomically: true, encoding: .utf8)
         }
+        checkpointKey = scratch + "/checkpoint-key"
+        checkpointCopies = scratch + "/checkpoints-" + database
+        if !FileManager.default.fileExists(atPath: checkpointKey) {
+            try ChildProcess.output(of: program, ["keys", "checkpoint"], log: log)
+                .write(toFile: checkpointKey, atomically: true, encoding: .utf8)
+        }
+        try FileManager.default.createDirectory(atPath: checkpointCopies, withIntermediateDirectories: true)
         try cluster.createDatabase(database)
         let environment = [
             "ROLLCALL_DATABASE_DIRECT_URL": cluster.url(database, as: Cluster.owner),
@@ -71,6 +80,8 @@ struct System {
                 "ROLLCALL_DATABASE_URL": cluster.url(database, as: Cluster.service),
                 "ROLLCALL_DATABASE_DIRECT_URL": cluster.url(database, as: Cluster.owner),
                 "ROLLCALL_KEYRING_FILE": keyring,
+                "ROLLCALL_CHECKPOINT_KEY_FILE": checkpointKey,
+                "ROLLCALL_CHECKPOINT_COPIES": checkpointCopies,
                 "ROLLCALL_PUBLIC_URL": "http://127.0.0.1:\(port)",
                 "ROLLCALL_BIND": "127.0.0.1:\(port)",
                 "ROLLCALL_METRICS_BIND": "off",

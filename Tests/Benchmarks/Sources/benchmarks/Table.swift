@@ -22,6 +22,12 @@ struct Table {
         ])
     }
 
+    /// A rate without a base, whose goal is a number of its own.
+    mutating func add(_ name: String, _ values: [Double], atLeast goal: Int) {
+        let value = median(values)
+        rows.append([name, "\(Int(value))/s", "", "", "≥ \(goal)/s", value >= Double(goal) ? "yes" : "no"])
+    }
+
     /// A time or a size that is to stay below its goal; without a goal it is told only.
     mutating func add(_ name: String, _ values: [Double], _ unit: String, below goal: Double? = nil) {
         let value = median(values)
