@@ -28,6 +28,17 @@ CREATE TABLE audit_pending (
 );
 CALL protect('audit_pending', 'SELECT, INSERT, DELETE');
 
+-- State before or after a change that its leaf has no room for: the leaf names it by its SHA-256.
+CREATE TABLE audit_blobs (
+    organization_id uuid NOT NULL,
+    digest          bytea NOT NULL,
+    bytes           bytea NOT NULL,         -- RFC 8785 canonical JSON, exactly as digested
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, digest),
+    CONSTRAINT audit_blobs_content_addressed CHECK (digest = sha256(bytes))
+);
+CALL protect('audit_blobs', 'SELECT, INSERT');
+
 -- Clear text of the salted digests in an entry, sealed under the key of the person it is about.
 CREATE TABLE audit_disclosures (
     organization_id uuid NOT NULL,
@@ -70,6 +81,11 @@ $$;
 CREATE TRIGGER audit_entries_append_only BEFORE UPDATE OR DELETE ON audit_entries
     FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
 CREATE TRIGGER audit_entries_not_truncated BEFORE TRUNCATE ON audit_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting();
+
+CREATE TRIGGER audit_blobs_append_only BEFORE UPDATE OR DELETE ON audit_blobs
+    FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
+CREATE TRIGGER audit_blobs_not_truncated BEFORE TRUNCATE ON audit_blobs
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting();
 
 -- Monthly partitions, this month's and as many more as asked; run at start and daily. As the owner, because the

@@ -29,12 +29,17 @@ extension ID: PostgresEncodable, PostgresDecodable {
     }
 }
 
-extension IDBits: PostgresEncodable {
+extension IDBits: PostgresEncodable, PostgresDecodable {
     package static var postgresType: PostgresType { .uuid }
 
     package func encode(into writer: inout PostgresBinaryWriter) {
         writer.write(high)
         writer.write(low)
+    }
+
+    package init(postgres cell: PostgresCell) throws(PostgresDecodingFailure) {
+        try cell.require(.uuid, size: 16, expected: "id")
+        self.init(high: try cell.integer(at: 0), low: try cell.integer(at: 8))
     }
 }
 

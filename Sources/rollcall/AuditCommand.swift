@@ -5,7 +5,7 @@ struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
         abstract: "Who did what, on whose behalf, by what authority.",
-        subcommands: [Query.self, Get.self, Log.self, Checkpoint.self, Prove.self, Export.self]
+        subcommands: [Query.self, Get.self, Log.self, Checkpoint.self, Prove.self, Export.self, Check.self]
     )
 
     static let columns = [

@@ -178,6 +178,10 @@ import Testing
             WHERE organization_id = \(organization.id) LIMIT 1
             """,
             """
+            INSERT INTO audit_blobs (organization_id, digest, bytes, created_at)
+            VALUES (\(organization.id), sha256('{}'), '{}', now())
+            """,
+            """
             INSERT INTO audit_tiles (organization_id, level, tile_index, hashes)
             VALUES (\(organization.id), 0, 0, \(hash))
             """,

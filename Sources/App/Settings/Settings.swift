@@ -54,7 +54,8 @@ package struct Settings: Sendable {
         checkpoints = roles.contains(.sequencer) ? try Self.checkpoints(reader) : nil
     }
 
-    private static func checkpoints(_ reader: SettingsReader) throws -> (keys: CheckpointKeys, copies: String)? {
+    /// What the log is signed with, and where copies of its checkpoints are; nil where no key is set.
+    package static func checkpoints(_ reader: SettingsReader) throws -> (keys: CheckpointKeys, copies: String)? {
         guard let text = reader[.checkpointKey], !text.isEmpty else { return nil }
         do {
             return (try CheckpointKeys(parsing: text), try required(.checkpointCopies, in: reader))

@@ -74,6 +74,8 @@ package struct AuditEntry: Sendable {
     package let target: IDBits
     package let person: PersonID?
     package let outcome: AuditOutcome
+    /// Sides of the change that the leaf only names.
+    package let blobs: [LeafBlob]
     /// Clear text of the digests, for the disclosure table; nil where there is none.
     package let disclosed: (subject: PersonID, disclosures: [Disclosure])?
 
@@ -83,7 +85,7 @@ package struct AuditEntry: Sendable {
     package static let leafVersion: Int64 = 1
 }
 
-/// A leaf that would be larger than the log takes, or holds a number that RFC 8785 cannot write.
+/// A leaf that would be larger than the log takes though the change stands beside it, or holds a number that RFC 8785 cannot write.
 package enum AuditLeafError: Error, Sendable {
     case tooLarge(bytes: Int)
     case notCanonical(JSON.CanonicalError)
@@ -103,7 +105,7 @@ extension AuditDraft {
     ) throws(AuditLeafError) -> AuditEntry {
         let before = try Self.disclose(personal?.before ?? [], into: self.before, using: randomness)
         let after = try Self.disclose(personal?.after ?? [], into: self.after, using: randomness)
-        let leaf: JSON = [
+        var leaf: JSON.Object = [
             "v": .number(JSON.Number(AuditEntry.leafVersion)),
             "id": .string(id.description),
             "organization": .string(organization.description),
@@ -132,8 +134,20 @@ extension AuditDraft {
             "received_at": .orNull(attribution.receivedAt),
             "recorded_at": .orNull(recordedAt),
         ]
-        let bytes: [UInt8]
-        do { bytes = try leaf.canonical() } catch { throw .notCanonical(error) }
+        var bytes = try Self.canonical(leaf)
+        var blobs: [LeafBlob] = []
+        if bytes.count > AuditEntry.mostLeafBytes {
+            let sides = [
+                ("before", try LeafBlob(.object(before.object))), ("after", try LeafBlob(.object(after.object))),
+            ]
+            // The larger one first: the smaller one mostly has room then.
+            for (name, blob) in sides.sorted(by: { $0.1.bytes.count > $1.1.bytes.count })
+            where bytes.count > AuditEntry.mostLeafBytes {
+                leaf[name] = blob.reference
+                bytes = try Self.canonical(leaf)
+                blobs.append(blob)
+            }
+        }
         guard bytes.count <= AuditEntry.mostLeafBytes else { throw .tooLarge(bytes: bytes.count) }
         let disclosures = before.disclosures + after.disclosures
         return AuditEntry(
@@ -145,8 +159,13 @@ extension AuditDraft {
             target: target.bits,
             person: person ?? attribution.onBehalfOf.first,
             outcome: outcome,
+            blobs: blobs,
             disclosed: disclosures.isEmpty ? nil : personal.map { ($0.subject, disclosures) }
         )
+    }
+
+    private static func canonical(_ leaf: JSON.Object) throws(AuditLeafError) -> [UInt8] {
+        do { return try JSON.object(leaf).canonical() } catch { throw .notCanonical(error) }
     }
 
     /// Adds the digests of `values` as the member `_sd` (RFC 9901 4.2.4.1), in ascending order so that the order tells

@@ -16,7 +16,21 @@ extension OrganizationTransaction {
             )
         }
         let disclosures = try await sealedDisclosures(of: entries)
-        atCommit([insert(entries), insertPending(entries)] + disclosures)
+        atCommit([insert(entries), insertPending(entries)] + insertBlobs(entries) + disclosures)
+    }
+
+    private func insertBlobs(_ entries: [AuditEntry]) -> [SQL] {
+        // In the order of digests: two transactions that keep the same ones wait for each other in one direction.
+        let blobs = Set(entries.flatMap(\.blobs)).sorted { $0.digest.lexicographicallyPrecedes($1.digest) }
+        guard !blobs.isEmpty else { return [] }
+        return [
+            """
+            INSERT INTO audit_blobs (organization_id, digest, bytes, created_at)
+            SELECT \(organization), b.digest, b.bytes, \(startedAt)
+            FROM unnest(\(blobs.map(\.digest)), \(blobs.map(\.bytes))) AS b(digest, bytes)
+            ON CONFLICT DO NOTHING
+            """
+        ]
     }
 
     private func insert(_ entries: [AuditEntry]) -> SQL {

@@ -34,7 +34,7 @@ package struct AuditEntryView: Sendable {
     package let position: AuditPosition
     /// The exact bytes that were hashed.
     package let leaf: [UInt8]
-    package let members: JSON.Object
+    package internal(set) var members: JSON.Object
     /// Clear text behind the leaf's digests; empty where there is none, none was asked for, or it was erased.
     package var disclosures: [Disclosure] = []
 
@@ -82,10 +82,26 @@ extension OrganizationTransaction {
         return try await entries(rows, disclosing: disclosing)
     }
 
-    /// nil where the organization has none of that id.
+    /// nil where the organization has none of that id. What its leaf only names stands in its members here: lists show the
+    /// name alone.
     package func auditEntry(_ id: AuditEntryID, disclosing: Bool) async throws -> AuditEntryView? {
         let rows = try await query("SELECT id, recorded_at, leaf FROM audit_entries WHERE id = \(id)")
-        return try await entries(rows, disclosing: disclosing).first
+        guard var entry = try await entries(rows, disclosing: disclosing).first else { return nil }
+        for side in ["before", "after"] {
+            guard let digest = LeafBlob.digest(namedBy: entry.members[side]) else { continue }
+            entry.members[side] = try await blob(digest, of: id)
+        }
+        return entry
+    }
+
+    private func blob(_ digest: [UInt8], of entry: AuditEntryID) async throws -> JSON {
+        let rows = try await query(
+            "SELECT bytes FROM audit_blobs WHERE organization_id = \(organization) AND digest = \(digest)"
+        )
+        guard let row = rows.first, let blob = LeafBlob(digest: digest, bytes: try row.decode("bytes")) else {
+            throw ImpossibleRows(description: "audit_blobs has not what the leaf of \(entry) names, or has it altered")
+        }
+        return try JSON.parse(blob.bytes)
     }
 
     private func entries(_ rows: PostgresRows, disclosing: Bool) async throws -> [AuditEntryView] {

@@ -142,7 +142,7 @@ struct Withdrawn: Error {}
 
 extension OrganizationTransaction {
     /// The tiles at these places as wide as they are; those that are not there, or are narrower, are left out.
-    func tiles(_ places: [TileCoordinate]) async throws -> [Tile] {
+    package func tiles(_ places: [TileCoordinate]) async throws -> [Tile] {
         guard !places.isEmpty else { return [] }
         let rows = try await query(
             """

@@ -77,6 +77,12 @@ extension Store {
         let rows = try await pool.query("SELECT organization_of_slug(\(slug.description)) AS id")
         return try rows.only().decode("id")
     }
+
+    /// Every organization by its slug, on the owner's connection: the service's sees none.
+    package func organizations() async throws -> [(id: OrganizationID, slug: Slug)] {
+        let rows = try await pool.query("SELECT id, slug FROM organizations ORDER BY slug")
+        return try rows.map { (try $0.decode("id"), try $0.parse("slug")) }
+    }
 }
 
 /// Why an operator's request about an organization is refused.

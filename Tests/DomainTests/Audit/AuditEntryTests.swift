@@ -172,14 +172,57 @@ import Transparency
             after: ["note": .string(String(repeating: "x", count: room))]
         )
         #expect(try Self.entry(full).leaf.count == 65_535)
+        #expect(try Self.entry(full).blobs.isEmpty)
         var over = full
+        over.before = ["small": "stays"]
         over.after["note"] = .string(String(repeating: "x", count: room + 1))
-        let error = #expect(throws: AuditLeafError.self) { try Self.entry(over) }
-        guard case .tooLarge(let bytes)? = error else {
-            Issue.record("not refused for its size: \(String(describing: error))")
-            return
+        let entry = try Self.entry(over)
+        let leaf = try JSON.parse(entry.leaf)
+        #expect(leaf["before"] == ["small": "stays"])
+        let blob = try #require(entry.blobs.first)
+        #expect(entry.blobs.count == 1 && LeafBlob.digest(namedBy: leaf["after"]) == blob.digest)
+        #expect(blob.bytes == (try JSON.object(over.after).canonical()))
+        #expect(leaf[pointer: "/after/_blob/bytes"] == .number(JSON.Number(Int64(blob.bytes.count))))
+        #expect(Array(SHA256.hash(data: blob.bytes)) == blob.digest)
+    }
+
+    @Test func `both sides may stand beside the leaf, each up to its bound`() throws {
+        let large: JSON.Object = ["note": .string(String(repeating: "x", count: 70_000))]
+        let other: JSON.Object = ["note": .string(String(repeating: "y", count: 80_000))]
+        let both = try Self.entry(AuditDraft(.grantUpdated, .person(Self.person), before: large, after: other))
+        #expect(both.blobs.count == 2 && both.leaf.count < 2_000)
+        let most = LeafBlob.mostBytes - (try JSON.object(["note": ""]).canonical().count)
+        func entry(_ count: Int) throws -> AuditEntry {
+            let after: JSON.Object = ["note": .string(String(repeating: "z", count: count))]
+            return try Self.entry(AuditDraft(.grantUpdated, .person(Self.person), after: after))
         }
-        #expect(bytes == 65_536)
+        #expect(try entry(most).blobs.first?.bytes.count == LeafBlob.mostBytes)
+        #expect(throws: AuditLeafError.self) { try entry(most + 1) }
+    }
+
+    @Test(arguments: [
+        JSON.null, "_blob", [:], ["_blob": "x"], ["_blob": ["sha256": "AAAA"]],
+        ["_blob": ["sha256": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="], "other": 1],
+    ])
+    func `a side that is not exactly a name is none`(side: JSON) {
+        #expect(LeafBlob.digest(namedBy: side) == nil)
+    }
+
+    @Test func `search columns are what the leaf says`() throws {
+        let draft = AuditDraft(.grantUpdated, .grant(GrantID(high: 1, low: 9)))
+        let entry = try Self.entry(draft)
+        let columns = LeafColumns(
+            id: entry.id,
+            recordedAt: entry.recordedAt,
+            actor: entry.actor,
+            action: entry.action.description,
+            target: entry.target,
+            person: entry.person,
+            outcome: entry.outcome.rawValue
+        )
+        #expect(LeafColumns(try JSON.parse(entry.leaf)) == columns)
+        #expect(columns.person == Self.person && columns.actor != nil)
+        #expect(LeafColumns(["id": "ent_"]) == nil)
     }
 
     @Test func `a user agent is cut, so that no caller can overfill a leaf`() {
