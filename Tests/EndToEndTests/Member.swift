@@ -16,7 +16,9 @@ struct Member: Sendable {
         base = development.baseURL
         let admin = development.admin(slug)
         var answer = try await Self.signIn(username, slug, base)
-        if answer.status != 303, let user = try await admin.get("/v1/users", filter: "username eq \"\(username)\"").first {
+        if answer.status != 303,
+            let user = try await admin.get("/v1/users", filter: "username eq \"\(username)\"").first
+        {
             let link = try await admin.post("/v1/users/\(user["id"]?.string ?? "")/password-links").json["url"]?.string
             let set = try await Self.form(link ?? "", [("password", Self.password), ("again", Self.password)], base)
             #expect(set.status == 200)
@@ -39,7 +41,9 @@ struct Member: Sendable {
     }
 
     private static func signIn(_ username: String, _ slug: String, _ base: String) async throws -> Answer {
-        let fields = [("organization", slug), ("username", username), ("password", password), ("return_to", "/profile")]
+        let fields = [
+            ("organization", slug), ("username", username), ("password", password), ("return_to", "/profile"),
+        ]
         return try await form("/signin", fields, base)
     }
 

@@ -3,6 +3,7 @@ import HTTPTypes
 import Storage
 import TestSupport
 import Testing
+import Transparency
 
 /// Somebody's browser: keeps the cookie, says where its forms come from, and reads the token out of pages.
 struct Browser: Sendable {

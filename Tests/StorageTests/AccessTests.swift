@@ -173,6 +173,29 @@ import Transparency
         }
     }
 
+    @Test func `a leaver ends what the person let apps do`() async throws {
+        try await scene { scene in
+            let fixture = scene.fixture
+            let member = try await fixture.custodian(of: scene.grant).user
+            _ = try await fixture.owner.query(
+                """
+                WITH app AS (
+                    INSERT INTO apps (organization_id, id, name, contact_email, redirect_uris, scopes, is_confidential,
+                        access_lifetime_seconds, status, created_at, updated_at)
+                    VALUES (\(scene.organization.id), gen_random_uuid(), 'App', 'a@acme.example', '{https://a.example/}',
+                        '{people:read}', false, 3600, 'active', now(), now()) RETURNING organization_id, id)
+                INSERT INTO authorizations (organization_id, id, app_id, user_id, scopes, status, approved_at, created_at)
+                SELECT organization_id, gen_random_uuid(), id, \(member), '{people:read}', 'active', now(), now() FROM app
+                """
+            )
+            try await fixture.deliver(fixture.event(.leaver), from: scene.source)
+            try await fixture.settle()
+            #expect(try await fixture.text("SELECT status || ' ' || epoch FROM authorizations") == "ended 2")
+            let entries = try await fixture.leaves(in: scene.organization.id, action: .authorizationEnded)
+            #expect(entries.map { $0["reason"]?.string } == ["leaver"])
+        }
+    }
+
     // MARK: Claim links
 
     @Test func `a secret is claimed once, works, and stands nowhere`() async throws {

@@ -110,7 +110,7 @@ import Testing
             )
             #expect(
                 crossings == [
-                    "access_endings_after", "expired_waiting", "extend_partitions", "forget_assertions",
+                    "access_endings_after", "expired_waiting", "extend_partitions",
                     "grant_of_client", "logs_standing", "logs_unpublished", "logs_waiting",
                     "next_deliveries",
                     "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",

@@ -28,6 +28,9 @@ package struct ClientFacts: Sendable {
     /// Digests of the secrets that work.
     let secrets: [(id: GrantSecretID, digest: [UInt8])]
 
+    /// The registration of keys by which the client proved who it is; nil where it was by a secret.
+    var presentedKeys: GrantSecretID? { presented == nil ? keys?.id : nil }
+
     /// The first reason to issue nothing, or nil.
     package func refusal(from address: IPAddress?) -> AccessRefusal? {
         if !isUserActive { return .userDeactivated }
@@ -43,8 +46,8 @@ extension Store {
             """
             SELECT organization_id, user_id, user_kind, user_role, username, user_active, user_epoch, person_id,
                 integration_id, integration_scopes, integration_active, client_name, status, scopes, epoch, expires_at,
-                ip_allow_list, workspace_id, secret_ids, secret_digests, keys_url, keys,
-                keys_fetched_at, checked_at
+                ip_allow_list, workspace_id, secret_ids, secret_digests, keys_id, keys_url,
+                keys, keys_fetched_at, checked_at
             FROM grant_of_client(\(grant))
             """
         )

@@ -16,7 +16,7 @@ struct DemoMember {
         self.username = username
     }
 
-    /// Sets the password by the link that an admin made.
+    /// By the link that an admin made; it is good once.
     func setPassword(_ link: String) async throws -> DemoWorld.Answer {
         try await post(link, [("password", Self.password), ("again", Self.password)])
     }
