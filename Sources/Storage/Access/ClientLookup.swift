@@ -54,14 +54,16 @@ extension Store {
         return try rows.first.map { try ClientFacts(grant: grant, row: $0) }
     }
 
-    /// Which of the client's secrets that is, or nil. Takes the same time for a client without one as for one with one.
-    package func secret(_ presented: OpaqueSecret, of client: ClientFacts) -> GrantSecretID? {
+    /// Which of the client's secrets that is, or nil. Does the same for an unknown client and for one without a secret as
+    /// for one with one.
+    package func secret(_ presented: OpaqueSecret, of client: ClientFacts?) -> GrantSecretID? {
         let none = [(id: GrantSecretID.lowest, digest: [UInt8](repeating: 0, count: 32))]
+        let secrets = client?.secrets ?? []
         var found: GrantSecretID?
-        for secret in client.secrets.isEmpty ? none : client.secrets where keyring.matches(presented, secret.digest) {
+        for secret in secrets.isEmpty ? none : secrets where keyring.matches(presented, secret.digest) {
             found = secret.id
         }
-        return client.secrets.isEmpty || presented.kind != .client ? nil : found
+        return secrets.isEmpty || presented.kind != .client ? nil : found
     }
 
     /// Whether that is one of the client's secrets.
