@@ -34,7 +34,8 @@ SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT t.organization_id, t.id, t.kind, t.scopes, t.audience, t.issued_at, t.expires_at, t.revoked_at IS NOT NULL,
+    SELECT t.organization_id, t.id, t.kind, t.scopes, t.audience, t.issued_at, t.expires_at,
+        t.revoked_at IS NOT NULL OR s.ended_at IS NOT NULL OR t.keys_id IS NOT NULL AND k.id IS DISTINCT FROM t.keys_id,
         u.id, u.kind, u.role, u.username, u.status = 'active', u.epoch = t.user_epoch, u.person_id,
         i.id, i.scopes, i.status = 'active',
         g.id, g.client_name, g.status, g.scopes, g.epoch = t.grant_epoch, g.expires_at, g.ip_allow_list,
@@ -43,6 +44,8 @@ BEGIN
     FROM tokens t
     JOIN users u ON (u.organization_id, u.id) = (t.organization_id, t.user_id)
     LEFT JOIN grants g ON (g.organization_id, g.id) = (t.organization_id, t.grant_id)
+    LEFT JOIN grant_secrets s ON (s.organization_id, s.id) = (t.organization_id, t.secret_id)
+    LEFT JOIN grant_keys k ON t.keys_id IS NOT NULL AND (k.organization_id, k.grant_id) = (t.organization_id, t.grant_id)
     LEFT JOIN authorizations z ON (z.organization_id, z.id) = (t.organization_id, t.authorization_id)
     LEFT JOIN apps a ON (a.organization_id, a.id) = (z.organization_id, z.app_id)
     LEFT JOIN integrations i ON (i.organization_id, i.id) = (u.organization_id, u.integration_id)
@@ -56,7 +59,7 @@ RETURNS TABLE (
     organization_id uuid, user_id uuid, user_kind text, user_role text, username text, user_active boolean,
     user_epoch bigint, person_id uuid, integration_id uuid, integration_scopes text[], integration_active boolean,
     client_name text, status text, scopes text[], epoch bigint, expires_at timestamptz, ip_allow_list text[],
-    workspace_id uuid, secret_ids uuid[], secret_digests bytea[], keys_url text, keys jsonb,
+    workspace_id uuid, secret_ids uuid[], secret_digests bytea[], keys_id uuid, keys_url text, keys jsonb,
     keys_fetched_at timestamptz, checked_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_seqscan = off AS $$
@@ -66,7 +69,7 @@ BEGIN
     SELECT g.organization_id, u.id, u.kind, u.role, u.username, u.status = 'active', u.epoch, u.person_id,
         i.id, i.scopes, i.status = 'active',
         g.client_name, g.status, g.scopes, g.epoch, g.expires_at, g.ip_allow_list, g.workspace_id,
-        s.ids, s.digests, k.url, k.keys, k.fetched_at, clock_timestamp()
+        s.ids, s.digests, k.id, k.url, k.keys, k.fetched_at, clock_timestamp()
     FROM grants g
     CROSS JOIN LATERAL (
         SELECT array_agg(o.id ORDER BY o.id) AS ids, array_agg(o.digest ORDER BY o.id) AS digests

@@ -181,6 +181,7 @@ GRANT EXECUTE ON FUNCTION next_expiring(integer), next_expired_approvals(integer
 CREATE TABLE grant_keys (
     organization_id uuid NOT NULL,
     grant_id        uuid NOT NULL,
+    id              uuid NOT NULL,          -- of this registration: with it end the tokens that name it
     url             text,
     keys            jsonb,                  -- as registered, or as fetched last
     registered_by   uuid NOT NULL,          -- the custodian
@@ -206,21 +207,3 @@ CREATE TABLE client_assertions (
 );
 CREATE INDEX client_assertions_expiry ON client_assertions (expires_at);
 CALL protect('client_assertions', 'SELECT, INSERT');
-
--- Removes assertions that nobody could use again, of whichever organization; returns how many.
-CREATE FUNCTION forget_assertions(most integer) RETURNS integer
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
-SET enable_seqscan = off AS $$
-DECLARE
-    forgotten integer;
-BEGIN
-    DELETE FROM client_assertions c USING (
-        SELECT e.organization_id, e.grant_id, e.digest FROM client_assertions e
-        WHERE e.expires_at < now() - interval '1 minute' ORDER BY e.expires_at FOR UPDATE SKIP LOCKED LIMIT most) AS old
-    WHERE (c.organization_id, c.grant_id, c.digest) = (old.organization_id, old.grant_id, old.digest);
-    GET DIAGNOSTICS forgotten = ROW_COUNT;
-    RETURN forgotten;
-END
-$$;
-REVOKE ALL ON FUNCTION forget_assertions(integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION forget_assertions(integer) TO rollcall_service;

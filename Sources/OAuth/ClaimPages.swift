@@ -2,70 +2,55 @@ import Domain
 import Edge
 import HTTPTypes
 import Hummingbird
-import Mustache
-import NIOCore
 import Storage
 import Transparency
 
 /// `/claim/{link}`: GET shows what the link is for and changes nothing, however often a mail scanner follows it; POST
 /// claims, once. A page for a browser, JSON for everybody else.
 ///
-/// Where the custodian has a password, the custodian's session has to come with it; before that, whoever holds the link can
-/// claim (Threat model).
+/// The link alone opens nothing: the custodian's session has to come with it. Whoever is not signed in is led to the
+/// sign-in, a custodian without a password to the link that a security admin makes for one, and all of them back here.
 struct ClaimPages: Sendable {
-    private let store: Store
-    private let sessions: Sessions
-    private let template: MustacheTemplate
-
-    init(store: Store, sessions: Sessions) throws {
-        self.store = store
-        self.sessions = sessions
-        template = try MustacheTemplate(string: String(decoding: PackageResources.claim_mustache, as: UTF8.self))
-    }
+    let door: OAuthDoor
 
     func mount(on router: Router<EdgeContext>) {
-        router.get("/claim/{link}") { request, context in
-            guard let link = link(context), let view = try await store.claimLink(link) else {
-                return try gone(request, context)
+        route(.get, on: router, show)
+        route(.post, on: router, claim)
+    }
+
+    private func route(
+        _ method: HTTPRequest.Method,
+        on router: Router<EdgeContext>,
+        _ respond: @escaping @Sendable (Request, EdgeContext, OpaqueSecret, ClaimLinkView) async throws -> Response
+    ) {
+        router.on("/claim/{link}", method: method) { request, context in
+            do {
+                try door.limits.admit(context.client)
+                guard let link = Self.link(context), let view = try await door.store.claimLink(link) else {
+                    return try gone(request)
+                }
+                return try await respond(request, context, link, view)
+            } catch {
+                guard Self.wantsPage(request) else { throw error }
+                return try door.pages.refusal(error)
             }
-            let member = view.claimant == nil ? nil : try await sessions.signedIn(request)
-            return show(view, member, request)
-        }
-        router.post("/claim/{link}") { request, context in
-            try Self.refuseCrossSite(request)
-            guard let link = link(context), let view = try await store.claimLink(link) else {
-                return try gone(request, context)
-            }
-            let member = try await claimant(view, request)
-            guard let claimed = try await store.claim(link, from: context.origin, by: member) else {
-                return try gone(request, context)
-            }
-            return hand(claimed, request)
         }
     }
 
-    /// The custodian whose session came with the form; nil where none is needed. Refuses everybody else.
-    private func claimant(_ view: ClaimLinkView, _ request: Request) async throws -> SessionCaller? {
-        guard let claimant = view.claimant else { return nil }
-        guard let member = try await sessions.signedIn(request) else { throw EdgeError.unauthorized(.missing) }
-        guard member.caller.user == claimant else { throw EdgeError.forbidden(needs: nil) }
-        try sessions.require(try await PageForm(request), of: member, request)
-        return member.caller
-    }
-
-    private func link(_ context: EdgeContext) -> OpaqueSecret? {
+    private static func link(_ context: EdgeContext) -> OpaqueSecret? {
         context.parameters.get("link").flatMap { OpaqueSecret($0) }.flatMap { $0.kind == .claim ? $0 : nil }
     }
 
-    /// A page of another site cannot use up a link that it came to know of.
-    private static func refuseCrossSite(_ request: Request) throws {
-        let site = HTTPField.Name("Sec-Fetch-Site").flatMap { request.headers[$0] }
-        guard site == nil || site == "same-origin" || site == "none" else { throw EdgeError.forbidden(needs: nil) }
-    }
+    // MARK: Looking
 
-    // MARK: Answers
-
-    private func show(_ view: ClaimLinkView, _ member: Sessions.SignedIn?, _ request: Request) -> Response {
+    private func show(
+        _ request: Request,
+        _ context: EdgeContext,
+        _ link: OpaqueSecret,
+        _ view: ClaimLinkView
+    ) async throws -> Response {
+        let member = try await door.sessions.signedIn(request)
+        let isClaimant = member.map { $0.caller.user == view.claimant } ?? false
         guard Self.wantsPage(request) else {
             let body: JSON = [
                 "organization": .string(view.organizationName),
@@ -73,54 +58,65 @@ struct ClaimPages: Sendable {
                 "username": .string(view.username),
                 "custodian": view.custodian.map(JSON.string) ?? .null,
                 "expires_at": .string(view.expiresAt.description),
+                // What the custodian's POST carries besides the cookie.
+                "form_token": isClaimant ? member.map { .string($0.formToken) } ?? .null : .null,
             ]
             return body.response(fields: Self.fields)
         }
-        return page(
-            Page(
-                title: "Claim a client secret",
-                lead: "The secret is shown once and kept nowhere. Have the integration at hand that needs it.",
-                rows: [
-                    .init("Organization", view.organizationName),
-                    .init("Grant", view.clientName),
-                    .init("Integration user", view.username),
-                    .init("For", view.custodian ?? "the person whom you got this link from"),
-                    .init("Link good until", view.expiresAt.description),
-                ],
-                canClaim: view.claimant == nil || member?.caller.user == view.claimant,
-                formToken: member?.formToken,
-                signIn: view.claimant == nil || member?.caller.user == view.claimant
-                    ? nil : "/signin?return_to=" + request.uri.path.asQueryValue
-            )
-        )
+        var response = try door.pages.page("claim", ClaimPage(view, member, path: request.uri.path))
+        if !isClaimant { response.headers[.setCookie] = door.sessions.returnCookie(to: request.uri.path) }
+        return response
     }
 
-    private func hand(_ claimed: SecretClaim.Claimed, _ request: Request) -> Response {
-        guard Self.wantsPage(request) else {
-            let body: JSON = [
-                "client_id": .string(claimed.client.description),
-                "client_secret": .string(claimed.secret.reveal()),
-            ]
-            return body.response(fields: Self.fields)
+    // MARK: Claiming
+
+    private func claim(
+        _ request: Request,
+        _ context: EdgeContext,
+        _ link: OpaqueSecret,
+        _ view: ClaimLinkView
+    ) async throws -> Response {
+        guard let member = try await door.sessions.signedIn(request) else {
+            guard Self.wantsPage(request) else { throw EdgeError.unauthorized(.missing) }
+            return OAuthDoor.signIn(thenBackTo: request)
         }
-        return page(
-            Page(
-                title: "Your client secret",
-                lead: "Copy it now: this page cannot be shown again. If it is lost, ask for another link.",
-                rows: [
-                    .init("Client id", claimed.client.description, isCode: true),
-                    .init("Client secret", claimed.secret.reveal(), isCode: true),
-                ],
-                canClaim: false
+        try door.sessions.require(try await PageForm(request), of: member, request)
+        guard member.caller.user == view.claimant, member.caller.claimingBlockedUntil == nil else {
+            guard Self.wantsPage(request) else { throw EdgeError.forbidden(needs: nil) }
+            return try door.pages.page(
+                "claim",
+                ClaimPage(view, member, path: request.uri.path),
+                status: .forbidden
             )
-        )
+        }
+        guard let claimed = try await door.store.claim(link, from: context.origin, by: member.caller) else {
+            return try gone(request)
+        }
+        var response =
+            Self.wantsPage(request)
+            ? try door.pages.page("secret", SecretPage(member.caller, claimed)) : Self.json(claimed)
+        response.headers[.setCookie] = door.sessions.clearedReturnCookie
+        return response
+    }
+
+    private static func json(_ claimed: SecretClaim.Claimed) -> Response {
+        let body: JSON = [
+            "client_id": .string(claimed.client.description),
+            "client_secret": .string(claimed.secret.reveal()),
+        ]
+        return body.response(fields: fields)
     }
 
     /// Unknown, used, replaced and over look alike.
-    private func gone(_ request: Request, _ context: EdgeContext) throws -> Response {
+    private func gone(_ request: Request) throws -> Response {
         guard Self.wantsPage(request) else { throw EdgeError.notFound }
         let lead = "It was used, replaced by a newer one, or is over. Ask a security admin for another."
-        return page(Page(title: "This link is no longer good", lead: lead, rows: [], canClaim: false), .notFound)
+        var response = try door.pages.message(
+            Message(title: "This link is no longer good", lead: lead),
+            status: .notFound
+        )
+        response.headers[.setCookie] = door.sessions.clearedReturnCookie
+        return response
     }
 
     private static func wantsPage(_ request: Request) -> Bool {
@@ -128,53 +124,75 @@ struct ClaimPages: Sendable {
     }
 
     private static let fields: HTTPFields = [.cacheControl: "no-store"]
-
-    private func page(_ page: Page, _ status: HTTPResponse.Status = .ok) -> Response {
-        var fields = Self.fields
-        fields[.contentType] = "text/html; charset=utf-8"
-        fields[.contentSecurityPolicy] =
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        let text = template.render(page)
-        return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
-    }
 }
 
-// Names as the template writes them; Mustache reads them by reflection.
-private struct Page {
-    let title: String
+private struct ClaimPage: Sendable {
+    let title = "Claim a client secret"
     let lead: String
-    let rows: [Row]
+    let organization: String
+    let clientName: String
+    let username: String
+    let custodian: String
+    let expiresAt: String
     let canClaim: Bool
-    let hasRows: Bool
-    let formToken: String?
+    let formToken: String
     let signIn: String?
+    let signOut: Bool
+    let steps: Steps?
+    let account: AccountLine?
+    let problem: String?
+    var notice: String?
 
-    init(
-        title: String,
-        lead: String,
-        rows: [Row],
-        canClaim: Bool,
-        formToken: String? = nil,
-        signIn: String? = nil
-    ) {
-        self.title = title
-        self.lead = lead
-        self.rows = rows
-        self.canClaim = canClaim
-        hasRows = !rows.isEmpty
-        self.formToken = formToken
-        self.signIn = signIn
+    /// What has to happen first, in its order.
+    struct Steps: Sendable {
+        let heading = "Before that"
+        let items: [Item]
+
+        struct Item: Sendable {
+            let text: String
+        }
+
+        init(_ texts: String...) { items = texts.map(Item.init) }
     }
 
-    struct Row {
-        let name: String
-        let value: String
-        let isCode: Bool
+    init(_ view: ClaimLinkView, _ member: Sessions.SignedIn?, path: String) {
+        lead = "The secret is shown once and kept nowhere. Have the integration at hand that needs it."
+        organization = view.organizationName
+        clientName = view.clientName
+        username = view.username
+        custodian = view.custodian ?? "nobody"
+        expiresAt = view.expiresAt.description
+        formToken = member?.formToken ?? ""
+        account = member.map { AccountLine($0.caller) }
+        let isClaimant = member.map { $0.caller.user == view.claimant } ?? false
+        let blockedUntil = isClaimant ? member?.caller.claimingBlockedUntil : nil
+        canClaim = isClaimant && blockedUntil == nil
+        signOut = member != nil && !isClaimant && view.claimant != nil
+        signIn =
+            member == nil && view.claimant != nil
+            ? "/signin?organization=\(view.organizationSlug)&return_to=" + path.asQueryValue : nil
+        problem = Self.problem(view, member, isClaimant: isClaimant, blockedUntil: blockedUntil)
+        steps =
+            member == nil && view.claimant != nil && !view.hasPassword
+            ? Steps(
+                "Ask a security admin of \(view.organizationName) for a password link: this account has no password yet.",
+                "Open that link in this browser, and set the password.",
+                "Sign in. You are led back to this page."
+            ) : nil
+    }
 
-        init(_ name: String, _ value: String, isCode: Bool = false) {
-            self.name = name
-            self.value = value
-            self.isCode = isCode
+    private static func problem(
+        _ view: ClaimLinkView,
+        _ member: Sessions.SignedIn?,
+        isClaimant: Bool,
+        blockedUntil: Timestamp?
+    ) -> String? {
+        guard let custodian = view.custodian else {
+            return "Nobody can claim this secret now: its custodian has left. A security admin has to name another."
         }
+        if let member, !isClaimant {
+            return "You are signed in as \(member.caller.username). Only \(custodian) can claim this secret."
+        }
+        return blockedUntil.map { "Not before \($0): the password was replaced by way of an admin." }
     }
 }

@@ -24,7 +24,8 @@ struct IntrospectionEndpoint: Sendable {
         }
         guard let text = form["token"] else { throw OAuthError(.invalidRequest, "token is missing.") }
         let address = try Self.address(form["client_ip"])
-        guard let secret = OpaqueSecret(text), let facts = try await door.store.facts(of: secret),
+        // A refresh token is nothing that a resource server may take for an access token.
+        guard let secret = OpaqueSecret(text), secret.kind.isBearer, let facts = try await door.store.facts(of: secret),
             facts.caller.organization == asker.organization
         else {
             try await record(asker, target: .organization(asker.organization), active: false)

@@ -10,15 +10,16 @@ extension OAuthDoor {
         guard let presented = try PresentedClient(form) else {
             throw OAuthError(.invalidClient, "The client did not say who it is: client id and secret are needed.")
         }
-        guard var client = try await store.client(presented.grant) else {
+        let known = try await store.client(presented.grant)
+        let secret = store.secret(presented.secret, of: known)
+        guard var client = known, let secret else {
+            if let known {
+                // Not an entry each: who knows a client's id could fill the log.
+                tallies.count(AccessRefusal.wrongSecret.rawValue, of: .grant(presented.grant), in: known.organization)
+            }
             throw OAuthError.wrongClient(usedBasic: presented.usedBasic)
         }
-        client.presented = store.secret(presented.secret, of: client)
-        guard client.presented != nil else {
-            // Not an entry each: who knows a client's id could fill the log.
-            tallies.count(AccessRefusal.wrongSecret.rawValue, of: .grant(presented.grant), in: client.organization)
-            throw OAuthError.wrongClient(usedBasic: presented.usedBasic)
-        }
+        client.presented = secret
         return client
     }
 

@@ -70,7 +70,7 @@ package struct OAuthDoor: Sendable {
         post(Self.introspectionPath, on: router) { try await IntrospectionEndpoint(door: self).respond(to: $0, $1) }
         post("/oauth/revoke", on: router) { try await RevocationEndpoint(door: self).respond(to: $0, $1) }
         mountMetadata(on: router)
-        try ClaimPages(store: store, sessions: sessions).mount(on: router)
+        ClaimPages(door: self).mount(on: router)
         pages.mount(on: router)
         SignInPages(door: self).mount(on: router)
         PasswordPages(door: self).mount(on: router)

@@ -21,6 +21,7 @@ struct Pages: Sendable {
 
     private static let templates: [String: [UInt8]] = [
         "layout": PackageResources.layout_mustache,
+        "claim": PackageResources.claim_mustache,
         "signin": PackageResources.signin_mustache,
         "code": PackageResources.code_mustache,
         "password": PackageResources.password_mustache,

@@ -74,9 +74,13 @@ extension Store {
         )
     }
 
-    /// Whether the database answers; for readiness.
+    /// How long readiness waits for a connection, and for an answer: whoever asks for it waits not much longer than the
+    /// second or few that are usual, and a stalled database is no reason to be asked again by somebody else meanwhile.
+    package static let readinessLimit = Duration.seconds(1)
+
+    /// Whether the database answers; for readiness. Told within twice ``readinessLimit``.
     package func answers() async throws -> Bool {
-        try await pool.query("SELECT 1 AS one").count == 1
+        try await pool.answers(within: Self.readinessLimit)
     }
 }
 

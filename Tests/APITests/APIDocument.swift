@@ -37,6 +37,7 @@ struct APIDocument: Sendable {
     private static let understood: Set<String> = [
         "$ref", "type", "enum", "const", "properties", "required", "additionalProperties", "items", "anyOf", "pattern",
         "minItems", "maxItems", "minLength", "maxLength", "minimum", "maximum", "format", "description", "examples",
+        "contentEncoding",
     ]
 
     func faults(of value: JSON, by schema: JSON, at pointer: String) -> [String] {

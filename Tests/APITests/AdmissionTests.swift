@@ -7,16 +7,35 @@ import Testing
 import Transparency
 
 @Suite struct AdmissionTests {
+    /// RFC 9728 5.1: of the resource that was asked for, where RFC 9728 3.1 puts it.
+    private static let metadata =
+        #"resource_metadata="https://rollcall.example/.well-known/oauth-protected-resource/v1""#
+
+    @Test(arguments: ["/v1/apps", "/v1/authorizations", "/v1/tokens", "/v1/audit/entries"])
+    func `who is not let in is told where to get a token, whatever they asked for`(path: String) async throws {
+        try await TestAPI.with { api in
+            for bearer in [nil, "Bearer rca_nonsense", "bearer", "Basic YTpi"] {
+                let answer = try await api.send(.get, path, bearer: bearer)
+                #expect(answer.status == 401 && answer.fields[.wwwAuthenticate]?.hasPrefix("Bearer ") == true)
+                #expect(answer.fields[.wwwAuthenticate]?.hasSuffix(Self.metadata) == true)
+            }
+            // Who is known and may not is not sent for another token.
+            let member = try await api.fixture.member(.member, in: api.organization)
+            let refused = try await api.get("/v1/apps", as: member)
+            #expect(refused.status == 403 && refused.fields[.wwwAuthenticate]?.contains("resource_metadata") != true)
+        }
+    }
+
     @Test func `nobody without a good token gets an answer`() async throws {
         try await TestAPI.with { api in
             let missing = try await api.send(.get, "/v1/whoami")
             #expect(missing.status == 401)
-            #expect(missing.fields[.wwwAuthenticate] == "Bearer")
+            #expect(missing.fields[.wwwAuthenticate] == "Bearer " + Self.metadata)
             let unknown = OpaqueSecret.make(.access, using: api.fixture.randomness)
             for bearer in ["Bearer rca_nonsense", "Bearer \(unknown.reveal())", "Basic YTpi"] {
                 let answer = try await api.send(.get, "/v1/whoami", bearer: bearer)
                 #expect(answer.status == 401)
-                #expect(answer.fields[.wwwAuthenticate] == #"Bearer error="invalid_token""#)
+                #expect(answer.fields[.wwwAuthenticate] == #"Bearer error="invalid_token", "# + Self.metadata)
             }
             #expect(try await api.fixture.leaves(in: api.organization.id).isEmpty)
         }

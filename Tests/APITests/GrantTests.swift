@@ -13,7 +13,7 @@ import Transparency
     ) async throws {
         try await TestAPI.with { api in
             let integration = try await api.fixture.integration(in: api.organization, rule: nil)
-            _ = try await api.fixture.integrationUser(of: integration, in: api.organization)
+            _ = try await api.fixture.integrationUser(of: integration, in: api.organization, custodian: api.admin.user)
             let expiry = try await api.fixture.databaseNow() + .seconds(86_400)
             try await body(api) { more in
                 var grant: JSON.Object = [
@@ -87,7 +87,7 @@ import Transparency
             #expect(try await api.post(path + "/claim-links", as: api.admin).status == 409)
             let url = link.body["url"]?.string ?? ""
             let secret = try #require(OpaqueSecret(String(url.suffix(OpaqueSecret.length))))
-            #expect(try await isNothing(api.fixture.store.claim(secret, from: .init())))
+            #expect(try await isNothing(api.fixture.claim(secret, of: api.fixture.grant(in: api.organization))))
             #expect(try await api.fixture.number("SELECT epoch FROM grants") == 2)
         }
     }
@@ -102,7 +102,8 @@ import Transparency
             #expect(url.hasPrefix(TestAPI.publicURL + "/claim/rcc_"))
             #expect(try await api.post(path, as: api.admin, key: "once").status == 409)
             let secret = try #require(OpaqueSecret(String(url.suffix(OpaqueSecret.length))))
-            #expect(try await api.fixture.store.claim(secret, from: .init())?.client.description == id)
+            let claimed = try await api.fixture.claim(secret, of: try #require(GrantID(id)))
+            #expect(claimed?.client.description == id)
             let grant = try await api.get("/v1/grants/\(id)", as: api.auditor)
             #expect(grant.body["secret_claimed_at"] != .null)
             #expect(grant.body["secrets"]?.array?.count == 1)
@@ -190,7 +191,12 @@ import Transparency
             let nobody = try await api.patch("/v1/grants/\(id)", ["username": "nobody"], tag: tag, as: api.admin)
             #expect(nobody.places == ["/username"])
             let integration = try await fixture.integration(in: api.organization, slug: "erp", rule: nil)
-            _ = try await fixture.integrationUser(of: integration, in: api.organization, username: "erp.robot")
+            _ = try await fixture.integrationUser(
+                of: integration,
+                in: api.organization,
+                username: "erp.robot",
+                custodian: api.admin.user
+            )
             let moved = try await api.patch("/v1/grants/\(id)", ["username": "erp.robot"], tag: tag, as: api.admin)
             #expect(moved.status == 200 && moved.body["secrets"] == [] && moved.body["username"] == "erp.robot")
             let client = try #require(try await fixture.store.client(grant))
@@ -198,7 +204,7 @@ import Transparency
             #expect(try await fixture.store.facts(of: token)?.refusal(from: nil, for: .any) == .superseded)
             let url = link.body["url"]?.string ?? ""
             let claim = try #require(OpaqueSecret(String(url.suffix(OpaqueSecret.length))))
-            #expect(try await isNothing(fixture.store.claim(claim, from: .init())))
+            #expect(try await isNothing(fixture.claim(claim, of: grant)))
         }
     }
 

@@ -73,7 +73,8 @@ struct TestAPI: Sendable {
         EdgeSurroundings(
             clock: fixture.clock,
             randomness: fixture.randomness,
-            proxies: ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1"))
+            proxies: ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1")),
+            publicURL: publicURL
         )
     }
 

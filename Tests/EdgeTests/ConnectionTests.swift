@@ -2,6 +2,7 @@ import Edge
 import Foundation
 import Hummingbird
 import HummingbirdTesting
+import Logging
 import NIOCore
 import Synchronization
 import Testing
@@ -10,9 +11,10 @@ import Testing
 @Suite struct ConnectionTests {
     private func serve(
         _ limits: EdgeLimits = EdgeLimits(),
+        logger: Logger = quietLogger(),
         _ test: @escaping @Sendable (Int) async throws -> Void
     ) async throws {
-        let application = try edgeApplication(limits: limits) { router in
+        let application = try edgeApplication(limits: limits, logger: logger) { router in
             router.get("/") { _, _ in "hello" }
             router.get("/slow") { _, _ -> String in
                 try await Task.sleep(for: .milliseconds(200))
@@ -281,6 +283,30 @@ import Testing
             #expect(answer.statusLine == "HTTP/1.1 400 Bad Request")
             #expect(!answer.contains("3 bytes"))
         }
+    }
+
+    @Test func `a body that its sender breaks off leaves no line of a fault`() async throws {
+        let lines = LogLines()
+        let sink = lines.sink
+        let logger = Logger(label: "test") { label in
+            JSONLogHandler(label: label, level: .info, clock: StillClock(), sink: sink)
+        }
+        try await serve(logger: logger) { port in
+            for framing in ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc"] {
+                for isReset in [false, true] {
+                    let client = try await RawClient(port: port)
+                    await client.send("POST /echo HTTP/1.1\r\nHost: h\r\n" + framing)
+                    if isReset { try await client.resetOnClose() }
+                    await client.close()
+                }
+            }
+            // Served after them.
+            let answer = try await exchange(port, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            #expect(answer.statusLine == "HTTP/1.1 200 OK")
+        }
+        // The server has ended, and with it every request.
+        let faults = lines.all.filter { $0.contains("\"error\"") || $0.contains("\"warning\"") }
+        #expect(faults == [])
     }
 
     @Test func `an expectation is met, and refused where it cannot be`() async throws {

@@ -49,6 +49,31 @@ import Testing
         #expect(throws: EdgeError.self) { try limits.admit(IPAddress("::ffff:192.0.2.1")) }
     }
 
+    @Test func `of many at once exactly the burst passes`() async throws {
+        let rate = try #require(Rate(perSecond: 0.001, burst: 50))
+        let limits = CallerLimits(.init(perAddress: rate, perClient: rate, failures: rate, checks: rate))
+        let address = try #require(IPAddress("192.0.2.1"))
+        let client = IDBits(high: 1, low: 2)
+        let passed = await withTaskGroup(of: [Int].self) { group in
+            for _ in 0..<8 {
+                group.addTask { @concurrent in
+                    var counts = [0, 0, 0]
+                    for _ in 0..<100 {
+                        // Refused is what is not counted.
+                        if (try? limits.admit(address)) != nil { counts[0] += 1 }
+                        if (try? limits.admit(client)) != nil { counts[1] += 1 }
+                        if limits.refuseCheck(from: address) == nil { counts[2] += 1 }
+                    }
+                    return counts
+                }
+            }
+            return await group.reduce(into: [0, 0, 0]) { all, counts in
+                for place in all.indices { all[place] += counts[place] }
+            }
+        }
+        #expect(passed == [50, 50, 50])
+    }
+
     @Test func `wrong secrets stop the address, right ones cost nothing of it`() throws {
         let limits = CallerLimits(.init(failures: Rate(perSecond: 0.01, burst: 3)))
         let address = IPAddress("192.0.2.1")

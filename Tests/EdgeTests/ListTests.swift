@@ -60,7 +60,8 @@ import Testing
         #expect(try EntityTag.required(in: [.ifMatch: #""v7""#]) == tag)
         #expect(throws: EdgeError.preconditionRequired) { try EntityTag.required(in: [:]) }
         for value in ["*", #"W/"v7""#, #""v7", "v8""#, #""v07""#, "v7", #""""#, #""v99999999999999999999""#] {
-            #expect(throws: EdgeError.preconditionFailed) { try EntityTag.required(in: [.ifMatch: value]) }
+            let refusal = #expect(throws: EdgeError.self) { try EntityTag.required(in: [.ifMatch: value]) }
+            guard case .malformed = refusal else { return #expect(Bool(false), "\(value)") }
         }
         #expect(throws: EdgeError.preconditionFailed) { try tag.require(EntityTag(version: 8)) }
         #expect(tag.isHeld(by: [.ifNoneMatch: #""v1", W/"v7""#]))

@@ -1,5 +1,6 @@
 import Domain
 import Edge
+import Glibc
 import Hummingbird
 import HummingbirdTesting
 import Logging
@@ -102,6 +103,11 @@ final class RawClient: Sendable {
     /// Closes this side only: what the peer still says is read.
     func finishSending() async {
         channel.close(mode: .output, promise: nil)
+    }
+
+    /// From now on closing is a reset, as of a peer that died.
+    func resetOnClose() async throws {
+        try await (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
     }
 
     func close() async {

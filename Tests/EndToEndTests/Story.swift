@@ -31,14 +31,24 @@ enum Story {
         return (known, grant)
     }
 
-    /// Claims the grant's secret by its one-time link and exchanges it.
+    /// Claims the grant's secret by its one-time link, as its signed-in custodian, and exchanges it.
     static func claim(_ grant: JSON, _ development: Development, in slug: String = "acme") async throws -> Client {
         let id = grant["id"]?.string ?? ""
         let link = try await development.admin(slug).post("/v1/grants/\(id)/claim-links").json["url"]?.string ?? ""
         let anyone = development.bearer(nil)
-        let secret = try await anyone.send(.post, link).json["client_secret"]?.string ?? ""
+        let custodian = try await Member(try await custodian(of: grant, development, in: slug), development, in: slug)
+        let secret = try await custodian.claim(link).json["client_secret"]?.string ?? ""
         let token = try await anyone.exchange(id, secret).json["access_token"]?.string ?? ""
         #expect(secret.hasPrefix("rcs_") && token.hasPrefix("rca_"))
         return Client(grant: id, secret: secret, link: link, token: token)
+    }
+
+    /// The username of the member who keeps the grant's secret.
+    static func custodian(of grant: JSON, _ development: Development, in slug: String = "acme") async throws -> String {
+        let admin = development.admin(slug)
+        let user = try await admin.get("/v1/users/\(grant["user"]?.string ?? "")").json
+        let custodian = try await admin.get("/v1/users/\(user["custodian"]?.string ?? "")").json
+        guard let username = custodian["username"]?.string else { throw Unfinished() }
+        return username
     }
 }

@@ -46,6 +46,25 @@ import Transparency
         }
     }
 
+    @Test func `deactivating a user ends what they let apps do`() async throws {
+        try await TestApp.with { app in
+            let tokens = try await app.exchange(try await app.code())
+            #expect(tokens.status == 200)
+            let oauth = app.oauth
+            let second = try await oauth.fixture.member(.securityAdmin, in: oauth.organization, username: "second")
+            let end = UserDeactivation(
+                of: oauth.admin.user,
+                by: second.caller,
+                confirmation: nil,
+                oauth.fixture.attribution(of: second)
+            )
+            _ = try await oauth.fixture.store.perform(end, in: oauth.organization.id)
+            let open = try await oauth.fixture.number("SELECT count(*) FROM authorizations WHERE status = 'active'")
+            #expect(open == 0)
+            #expect(try await oauth.entries(.authorizationEnded).map { $0["reason"]?.string } == ["user_deactivated"])
+        }
+    }
+
     @Test func `a code lives five minutes`() async throws {
         try await TestApp.with { app in
             let code = try await app.code()

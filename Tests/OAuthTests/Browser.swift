@@ -3,11 +3,16 @@ import HTTPTypes
 import Storage
 import TestSupport
 import Testing
+import Transparency
 
 /// Somebody's browser: keeps the cookie, says where its forms come from, and reads the token out of pages.
 struct Browser: Sendable {
     let oauth: TestOAuth
     var cookie: String?
+    /// Where the next sign-in leads.
+    var returnCookie: String?
+    /// What it says that it wants.
+    var accept = "text/html"
     var formToken: String?
     var address = "192.0.2.10"
 
@@ -54,14 +59,16 @@ struct Browser: Sendable {
         _ fields: HTTPFields = [:]
     ) async throws -> TestOAuth.Answer {
         var fields = fields
-        fields[.accept] = "text/html"
-        if let cookie { fields[.cookie] = "other=1; " + cookie }
+        fields[.accept] = accept
+        let cookies = [cookie, returnCookie].compactMap(\.self)
+        if !cookies.isEmpty { fields[.cookie] = (["other=1"] + cookies).joined(separator: "; ") }
         let answer = try await oauth.send(method, path, body, from: address, fields: fields)
         if let set = answer.fields[.setCookie] {
             let pair = String(set.prefix { $0 != ";" })
-            cookie = pair.hasSuffix("=") ? nil : pair
+            let kept = pair.hasSuffix("=") ? nil : pair
+            if pair.contains("-return=") { returnCookie = kept } else { cookie = kept }
         }
-        if let token = answer.hidden("form_token") { formToken = token }
+        if let token = answer.hidden("form_token") ?? answer.body["form_token"]?.string { formToken = token }
         return answer
     }
 }

@@ -93,7 +93,7 @@ import Transparency
         }
     }
 
-    @Test func `who can sign in claims only signed in, and only the custodian`() async throws {
+    @Test func `a link is claimed by the signed-in custodian alone`() async throws {
         try await TestOAuth.with { oauth in
             let creation = ClaimLinkCreation(
                 for: oauth.grant,
@@ -105,6 +105,9 @@ import Transparency
             let path = "/claim/" + link.secret.reveal()
             var browser = try await oauth.signedInBrowser()
             #expect(try await oauth.send(.post, path).status == 401)
+            var nobody = Browser(oauth)
+            let led = try await nobody.post(path, [])
+            #expect(led.status == 303 && led.location.hasPrefix("/signin?return_to=%2Fclaim%2F"))
             let other = try await oauth.fixture.member(
                 .securityAdmin,
                 in: oauth.organization,

@@ -30,6 +30,7 @@ struct TestOAuth: Sendable {
         scopes: ScopeSet = ScopeSet([.peopleRead, .peopleReadSelf, .tokensIntrospect]),
         ipAllowList: [String]? = ["192.0.2.0/24"],
         outbound: OutboundClient = OutboundClient(policy: .operatorChosen),
+        rates: CallerLimits.Rates = .init(),
         _ body: @Sendable (TestOAuth) async throws -> Void
     ) async throws {
         try await StoreFixture.with { fixture in
@@ -44,14 +45,16 @@ struct TestOAuth: Sendable {
                 tallies: RefusalTallies(fixture.store, logger: logger),
                 outbound: outbound,
                 issuer: issuer,
-                hashing: try PasswordHashing(cost: .cheap, randomness: fixture.randomness)
+                hashing: try PasswordHashing(cost: .cheap, randomness: fixture.randomness),
+                limits: CallerLimits(rates)
             ).mount(on: router)
             router.closeMethods()
             let proxies = ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1"))
             let surroundings = EdgeSurroundings(
                 clock: fixture.clock,
                 randomness: fixture.randomness,
-                proxies: proxies
+                proxies: proxies,
+                publicURL: issuer
             )
             var app = try EdgeServer.application(
                 responder: EdgeResponder(router.buildResponder(), surroundings: surroundings),

@@ -56,6 +56,28 @@ import Testing
         guard case .poolClosed = closed else { return #expect(Bool(false)) }
     }
 
+    @Test func `a server that stands still is told long before the pool gives up`() async throws {
+        let direct = try await TestCluster.shared.server.connectionString()
+        try await StallingProxy.with(to: direct) { proxy, through in
+            let pool = PostgresPool(configuration: configuration(through, size: 1), logger: .silent)
+            try await eventually {
+                do { return try await pool.answers(within: .seconds(5)) } catch { return false }
+            }
+            proxy.stall()
+            // With a connection that says nothing more, then with none to be had: the pool's own patience is 90 seconds.
+            for _ in 0..<2 {
+                let began = ContinuousClock.now
+                await #expect(throws: PostgresError.self) { try await pool.answers(within: .milliseconds(300)) }
+                #expect(ContinuousClock.now - began < .seconds(60))
+            }
+            proxy.resume()
+            try await eventually {
+                do { return try await pool.answers(within: .seconds(5)) } catch { return false }
+            }
+            await pool.close()
+        }
+    }
+
     @Test func `a caller that is cancelled while it waits leaves the queue`() async throws {
         let configuration = configuration(try await TestCluster.shared.server.connectionString(), size: 1)
         let pool = PostgresPool(configuration: configuration, logger: .silent)

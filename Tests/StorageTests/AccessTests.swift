@@ -173,6 +173,29 @@ import Transparency
         }
     }
 
+    @Test func `a leaver ends what the person let apps do`() async throws {
+        try await scene { scene in
+            let fixture = scene.fixture
+            let member = try await fixture.custodian(of: scene.grant).user
+            _ = try await fixture.owner.query(
+                """
+                WITH app AS (
+                    INSERT INTO apps (organization_id, id, name, contact_email, redirect_uris, scopes, is_confidential,
+                        access_lifetime_seconds, status, created_at, updated_at)
+                    VALUES (\(scene.organization.id), gen_random_uuid(), 'App', 'a@acme.example', '{https://a.example/}',
+                        '{people:read}', false, 3600, 'active', now(), now()) RETURNING organization_id, id)
+                INSERT INTO authorizations (organization_id, id, app_id, user_id, scopes, status, approved_at, created_at)
+                SELECT organization_id, gen_random_uuid(), id, \(member), '{people:read}', 'active', now(), now() FROM app
+                """
+            )
+            try await fixture.deliver(fixture.event(.leaver), from: scene.source)
+            try await fixture.settle()
+            #expect(try await fixture.text("SELECT status || ' ' || epoch FROM authorizations") == "ended 2")
+            let entries = try await fixture.leaves(in: scene.organization.id, action: .authorizationEnded)
+            #expect(entries.map { $0["reason"]?.string } == ["leaver"])
+        }
+    }
+
     // MARK: Claim links
 
     @Test func `a secret is claimed once, works, and stands nowhere`() async throws {
@@ -182,12 +205,12 @@ import Transparency
             let view = try #require(try await fixture.store.claimLink(link.secret))
             #expect(view.clientName == "CRM")
             #expect(view.custodian == "ada@acme.example")
-            let claimed = try #require(try await fixture.store.claim(link.secret, from: .init()))
+            let claimed = try #require(try await fixture.claim(link.secret, of: scene.grant))
             #expect(claimed.client == scene.grant)
             let client = try #require(try await fixture.store.client(scene.grant))
             #expect(fixture.store.isSecret(claimed.secret, of: client))
             #expect(!fixture.store.isSecret(link.secret, of: client))
-            #expect(try await isNothing(fixture.store.claim(link.secret, from: .init())))
+            #expect(try await isNothing(fixture.claim(link.secret, of: scene.grant)))
             #expect(try await isNothing(fixture.store.claimLink(link.secret)))
             let entry = try #require(
                 try await fixture.leaves(in: scene.organization.id, action: .secretClaimed).first
@@ -203,9 +226,9 @@ import Transparency
     @Test func `of many who claim at the same moment one gets the secret`() async throws {
         try await scene { scene in
             let link = try await scene.link()
-            let store = scene.fixture.store
+            let fixture = scene.fixture
             let claimed = try await withThrowingTaskGroup(of: Bool.self) { group in
-                for _ in 0..<6 { group.addTask { try await store.claim(link.secret, from: .init()) != nil } }
+                for _ in 0..<6 { group.addTask { try await fixture.claim(link.secret, of: scene.grant) != nil } }
                 return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
             }
             #expect(claimed == 1)
@@ -218,15 +241,15 @@ import Transparency
             let fixture = scene.fixture
             let first = try await scene.link()
             let second = try await scene.link()
-            #expect(try await isNothing(fixture.store.claim(first.secret, from: .init())))
+            #expect(try await isNothing(fixture.claim(first.secret, of: scene.grant)))
             #expect(try await fixture.leaves(in: scene.organization.id, action: .claimLinkEnded).count == 1)
             _ = try await fixture.owner.query("UPDATE claim_links SET expires_at = now() WHERE ended_at IS NULL")
             #expect(try await isNothing(fixture.store.claimLink(second.secret)))
-            #expect(try await isNothing(fixture.store.claim(second.secret, from: .init())))
+            #expect(try await isNothing(fixture.claim(second.secret, of: scene.grant)))
             let third = try await scene.link()
             try await fixture.deliver(fixture.event(.leaver), from: scene.source)
             try await fixture.settle()
-            #expect(try await isNothing(fixture.store.claim(third.secret, from: .init())))
+            #expect(try await isNothing(fixture.claim(third.secret, of: scene.grant)))
             await #expect(throws: AccessRefusal.grantEnded) { _ = try await scene.link() }
         }
     }

@@ -28,7 +28,10 @@ import Testing
             try await fixture.deliver(fixture.event(.joiner), from: source)
             try await fixture.settle()
             grant = try await fixture.grant(in: organization)
-            token = try await fixture.accessToken(of: grant).token
+            _ = try await fixture.claimedSecret(of: grant, in: organization, by: admin)
+            let secrets = try await fixture.store.read(as: organization.id) { [grant] in try await $0.grant(grant) }?
+                .secrets
+            token = try await fixture.accessToken(of: grant, by: secrets?.first?.id).token
             issued = try #require(try await fixture.store.facts(of: token)).caller.credential.token
         }
 
@@ -92,14 +95,14 @@ import Testing
     enum Ending: String, CaseIterable, Sendable {
         case leaver, deactivation, suspension, grantEnd, revocation, narrowerAddresses, earlierExpiry,
             integrationDisabled
-        case claimedAgain
+        case claimedAgain, secretKilled
 
         fileprivate var refusal: AccessRefusal {
             switch self {
             case .leaver, .deactivation: .userDeactivated
             case .suspension: .grantSuspended
             case .grantEnd: .grantEnded
-            case .revocation: .tokenRevoked
+            case .revocation, .secretKilled: .tokenRevoked
             case .narrowerAddresses: .addressNotAllowed
             case .earlierExpiry: .grantExpired
             case .integrationDisabled: .integrationDisabled
@@ -141,6 +144,12 @@ import Testing
                 let change = GrantUpdate(of: scene.grant, version: version, to: terms, by: scene.attribution())
                 _ = try await node.perform(change, in: organization)
                 try await Task.sleep(for: .milliseconds(300))
+            case .secretKilled:
+                let secret = try #require(
+                    try await node.read(as: organization) { try await $0.grant(scene.grant) }?.secrets.first?.id
+                )
+                let kill = GrantKill(of: scene.grant, secret: secret, by: scene.attribution())
+                _ = try await node.perform(kill, in: organization)
             case .claimedAgain:
                 _ = try await scene.fixture.claimedSecret(of: scene.grant, in: scene.organization, by: scene.admin)
             }

@@ -32,9 +32,22 @@ import Testing
                     """
                 )
             }
+            let integration = try await fixture.integration(in: organization, rule: nil)
+            let user = try await fixture.integrationUser(of: integration, in: organization)
+            let grant = try await fixture.grant(to: user, in: organization)
+            for (count, ahead) in [(3, "-2 minutes"), (2, "-30 seconds"), (1, "1 minute")] {
+                _ = try await fixture.owner.query(
+                    """
+                    INSERT INTO client_assertions (organization_id, grant_id, digest, expires_at)
+                    SELECT \(organization.id), \(grant), uuid_send(gen_random_uuid()), now() + \(ahead)::text::interval
+                    FROM generate_series(1, \(Int32(count)))
+                    """
+                )
+            }
             #expect(try await fixture.store.expiryOverdue() > .seconds(3600))
             let gone = try await ExpiredRows(fixture.store).remove()
-            #expect(gone == ["token": 2500, "idempotency_key": 1])
+            #expect(gone == ["token": 2500, "idempotency_key": 1, "client_assertion": 3])
+            #expect(try await fixture.number("SELECT count(*) FROM client_assertions") == 3)
             #expect(try await fixture.number("SELECT count(*) FROM tokens") == before + 7)
             #expect(try await fixture.text("SELECT key FROM idempotency_keys") == "new")
             #expect(try await fixture.store.expiryOverdue() == .zero)

@@ -174,7 +174,7 @@ import Transparency
             #expect(try await scene.kill(former).secrets.count == 1)
             #expect(try await !scene.works(scene.first))
             #expect(try await scene.works(second))
-            #expect(try await scene.refusal(of: token) == .superseded)
+            #expect(try await scene.refusal(of: token) == nil)
             let later = try await scene.fixture.accessToken(of: scene.grant).token
             let killed = try await scene.kill(nil)
             #expect(killed.secrets.isEmpty && killed.status == .active)
@@ -182,6 +182,54 @@ import Transparency
             #expect(try await scene.refusal(of: later) == .superseded)
             let actions = try await scene.fixture.actions(in: scene.organization.id)
             #expect(actions.contains("grant.killed") && actions.contains("grant.secret_ended"))
+        }
+    }
+
+    @Test func `a killed secret ends what it bought, and what the other bought lives on`() async throws {
+        try await scene { scene in
+            _ = try await scene.regenerate(.week)
+            let secrets = try await scene.view().secrets.map(\.id)
+            let old = try await scene.fixture.accessToken(of: scene.grant, by: secrets[0]).token
+            let new = try await scene.fixture.accessToken(of: scene.grant, by: secrets[1]).token
+            #expect(try await scene.refusal(of: old) == nil)
+            var client = try #require(try await scene.fixture.store.client(scene.grant))
+            client.presented = secrets[0]
+            _ = try await scene.kill(secrets[0])
+            #expect(try await scene.refusal(of: old) == .tokenRevoked)
+            #expect(try await scene.refusal(of: new) == nil)
+            // Proved before it was killed, issued after: nothing is issued.
+            let issue = TokenIssue(
+                to: client,
+                scopes: client.scopes,
+                audience: nil,
+                lifetime: .seconds(60),
+                by: scene.fixture.attribution(of: scene.admin),
+                in: scene.fixture.store
+            )
+            await #expect(throws: AccessRefusal.superseded) {
+                try await scene.fixture.store.perform(issue, in: scene.organization.id)
+            }
+        }
+    }
+
+    @Test func `no token outlives the overlap of the secret that bought it`() async throws {
+        try await scene { scene in
+            let first = try #require(try await scene.view().secrets.first?.id)
+            let before = try await scene.fixture.accessToken(of: scene.grant, by: first).token
+            _ = try await scene.regenerate(.week)
+            _ = try await scene.fixture.owner.query(
+                "UPDATE grant_secrets SET not_after = clock_timestamp() + interval '5 seconds' WHERE id = \(first)"
+            )
+            let late = try await scene.fixture.accessToken(of: scene.grant, by: first)
+            #expect(late.caller.tokenExpiresAt <= (try await scene.fixture.databaseNow()) + .seconds(5))
+            // A third secret, confirmed, ends the first one before its time.
+            do {
+                _ = try await scene.regenerate(.hour)
+                Issue.record("nobody asked")
+            } catch ChangeRefusal.confirmationRequired(let wanted, _) {
+                _ = try await scene.regenerate(.hour, confirmation: wanted)
+            }
+            #expect(try await scene.refusal(of: before) == .tokenRevoked)
         }
     }
 

@@ -49,32 +49,26 @@ import Testing
                 if try await fixture.number(count) > 0 { filled.insert(table) }
             }
             // What has no rows here proves nothing.
-            let empty = Set(tables).subtracting(filled)
-            let unfilled: Set = [
-                "refusal_tallies", "idempotency_keys", "pending_keys", "rejected_requests", "rejected_quotas",
-                "access_endings", "accounts", "password_links", "sessions", "sign_in_attempts",
-                "grant_secrets", "grant_addresses", "approvals", "scopes", "notices", "grant_keys",
-                "client_assertions",
-                "apps", "authorizations", "authorization_codes",
-            ]
-            #expect(empty.isSubset(of: unfilled), "\(empty)")
+            #expect(Set(tables).subtracting(filled) == [])
         }
     }
 
-    @Test func `one organization's transaction sees its own rows alone`() async throws {
+    @Test func `one organization's transaction sees its own rows alone, of every table`() async throws {
         try await StoreFixture.with { fixture in
             let mine = try await Self.fill(fixture, "mine")
             let other = try await Self.fill(fixture, "other")
-            for table in ["people", "users", "grants", "events", "deliveries", "audit_entries", "lanes", "sources"] {
+            for table in try await names(fixture, Self.tables + " AND NOT c.relispartition") {
                 let identifier = try #require(PostgresIdentifier(table))
+                let column = try #require(PostgresIdentifier(table == "organizations" ? "id" : "organization_id"))
+                let count: SQL = "SELECT count(*) AS count FROM \(identifier: identifier)"
+                let own = try await fixture.number(count + " WHERE \(identifier: column) = \(mine.id)")
+                let foreign = try await fixture.number(count + " WHERE \(identifier: column) = \(other.id)")
+                #expect(own > 0 && foreign > 0, "\(table)")
                 let seen = try await fixture.store.read(as: mine.id) { transaction in
-                    try await transaction.query(
-                        "SELECT DISTINCT organization_id FROM \(identifier: identifier)"
-                    ).map { try $0.decode("organization_id", as: OrganizationID.self) }
+                    try await transaction.query(count)[0].decode("count", as: Int64.self)
                 }
-                #expect(seen == [mine.id], "\(table)")
+                #expect(seen == own, "\(table)")
             }
-            #expect(mine.id != other.id)
         }
     }
 
@@ -110,7 +104,7 @@ import Testing
             )
             #expect(
                 crossings == [
-                    "access_endings_after", "expired_waiting", "extend_partitions", "forget_assertions",
+                    "access_endings_after", "expired_waiting", "extend_partitions",
                     "grant_of_client", "logs_standing", "logs_unpublished", "logs_waiting",
                     "next_deliveries",
                     "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",
@@ -152,7 +146,9 @@ import Testing
         }
     }
 
-    /// Rows in nearly every table.
+    /// Rows in every table: of the first ones such as the product makes, of all others one that holds no more than what
+    /// tells whose it is. Constraints on what else a row has to hold are nothing to the wall, and are taken away in this
+    /// one database: a table that comes tomorrow is filled without a word here.
     @discardableResult
     static func fill(_ fixture: StoreFixture, _ slug: String = "acme") async throws -> TestOrganization {
         let organization = try await fixture.organization(slug)
@@ -186,6 +182,48 @@ import Testing
             VALUES (\(organization.id), 0, 0, \(hash))
             """,
         ])
+        _ = try await fixture.owner.pipeline([
+            "SELECT set_config('test.organization', (\(organization.id)::uuid)::text, false)", filling,
+        ])
         return organization
     }
+
+    private static let filling: SQL = """
+        DO $$
+        DECLARE
+            organization uuid := current_setting('test.organization');
+            place record; fault record; columns text; amounts text; filled boolean;
+        BEGIN
+            FOR place IN SELECT c.oid, c.relname FROM pg_class c
+                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+                    AND c.relname <> 'organizations'
+            LOOP
+                EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE organization_id = $1)', place.relname)
+                    INTO filled USING organization;
+                CONTINUE WHEN filled;
+                FOR fault IN SELECT conname FROM pg_constraint WHERE conrelid = place.oid AND contype IN ('c', 'f') LOOP
+                    EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', place.relname, fault.conname);
+                END LOOP;
+                SELECT string_agg(quote_ident(a.attname), ', '), string_agg(
+                    CASE WHEN a.attname = 'organization_id' THEN quote_literal(organization)
+                        WHEN t.typcategory = 'A' THEN quote_literal('{}')
+                        WHEN t.typname = 'uuid' THEN 'gen_random_uuid()'
+                        WHEN t.typname = 'bytea' THEN 'uuid_send(gen_random_uuid())'
+                        WHEN t.typcategory = 'S' THEN 'gen_random_uuid()::text'
+                        WHEN t.typcategory = 'D' THEN 'now()'
+                        WHEN t.typcategory = 'N' THEN '1'
+                        WHEN t.typcategory = 'B' THEN 'false'
+                        WHEN t.typcategory = 'I' THEN quote_literal('192.0.2.1')
+                        WHEN t.typcategory = 'T' THEN quote_literal('1 day')
+                        WHEN t.typname IN ('json', 'jsonb') THEN quote_literal('{}')
+                    END, ', ')
+                INTO columns, amounts
+                FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                WHERE a.attrelid = place.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+                    AND a.attidentity = ''
+                    AND (a.attname = 'organization_id' OR a.attnotnull AND NOT a.atthasdef);
+                EXECUTE format('INSERT INTO %I (%s) VALUES (%s)', place.relname, columns, amounts);
+            END LOOP;
+        END $$
+        """
 }

@@ -21,7 +21,40 @@ extension StoreFixture {
         return try row.decode("id")
     }
 
-    /// Makes a claim link, claims it, and returns what the integration then signs in with.
+    /// Who keeps that grant's secret, as if they had signed in.
+    package func custodian(of grant: GrantID) async throws -> SessionCaller {
+        let rows = try await owner.query(
+            """
+            SELECT c.organization_id, o.name, c.id, c.role, c.username, c.person_id FROM grants g
+            JOIN users u ON u.id = g.user_id JOIN users c ON c.id = u.custodian_id
+            JOIN organizations o ON o.id = c.organization_id WHERE g.id = \(grant)
+            """
+        )
+        guard let row = rows.first else { throw NotThere(what: "a custodian") }
+        let now = clock.now()
+        guard let role = Role(rawValue: try row.decode("role")) else { throw NotThere(what: "a role") }
+        return SessionCaller(
+            organization: try row.decode("organization_id"),
+            organizationName: try row.decode("name"),
+            user: try row.decode("id"),
+            role: role,
+            username: try row.decode("username"),
+            person: try row.decode("person_id"),
+            session: store.newID(),
+            digestPrefix: "00000000",
+            authenticatedAt: now,
+            expiresAt: now + SessionTerms.absolute,
+            hasSecondFactor: false,
+            claimingBlockedUntil: nil
+        )
+    }
+
+    /// Claims a link of that grant as its custodian; nil where it opens nothing.
+    package func claim(_ link: OpaqueSecret, of grant: GrantID) async throws -> SecretClaim.Claimed? {
+        try await store.claim(link, from: .init(), by: try await custodian(of: grant))
+    }
+
+    /// Makes a claim link, claims it as the custodian, and returns what the integration then signs in with.
     package func claimedSecret(
         of grant: GrantID,
         in organization: TestOrganization,
@@ -31,7 +64,7 @@ extension StoreFixture {
             ClaimLinkCreation(for: grant, by: admin.caller, attribution(of: admin), in: store),
             in: organization.id
         )
-        guard let claimed = try await store.claim(link.secret, from: .init()) else {
+        guard let claimed = try await claim(link.secret, of: grant) else {
             throw NotThere(what: "the link just made")
         }
         return claimed.secret

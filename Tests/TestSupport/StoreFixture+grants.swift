@@ -27,9 +27,10 @@ extension StoreFixture {
         return id
     }
 
-    /// An access token as `/oauth/token` would issue it, good for an hour.
-    package func accessToken(of grant: GrantID) async throws -> TestAccount {
-        guard let client = try await store.client(grant) else { throw NotThere(what: "the grant") }
+    /// An access token as `/oauth/token` would issue it, good for an hour; bought by that secret.
+    package func accessToken(of grant: GrantID, by secret: GrantSecretID? = nil) async throws -> TestAccount {
+        guard var client = try await store.client(grant) else { throw NotThere(what: "the grant") }
+        client.presented = secret
         let attribution = Attribution(actor: .integrationUser(client.user), receivedAt: clock.now())
         let issue = TokenIssue(
             to: client,

@@ -7,8 +7,8 @@ import Transparency
 /// The audit log's own query parameters.
 enum AuditParameters {
     static let all: [Operation.Parameter] = [
-        .init("actor", in: .query, .string, "Id or username of who acted."),
-        .init("target", in: .query, .string, "Id of what it was done to."),
+        .init("actor", in: .query, .username, "Id or username of who acted."),
+        .init("target", in: .query, .anyID, "Id of what it was done to."),
         .init("action", in: .query, .auditAction, "What was done or tried, or `ext.` and what an API calls it."),
         .init("person", in: .query, .id("per"), "Whom it is about, or on whose behalf it was done."),
         .init("since", in: .query, .time, "Recorded at or after."),

@@ -112,7 +112,9 @@ extension Schema {
         [
             (
                 "subject_token",
-                Schema.string.described("The token of the caller who did it, as it was presented to you.")
+                Schema.string(length: 1...8192).described(
+                    "The token of the caller who did it, as it was presented to you."
+                )
             ),
             (
                 "action",

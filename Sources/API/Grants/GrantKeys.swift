@@ -102,10 +102,12 @@ extension Schema {
         ]
     )
 
-    fileprivate static let grantKeys = Schema.object(
-        optional: [
-            ("jwks", Schema.anyObject.orNull.described("RFC 7517, public keys alone.")),
-            ("jwks_url", Schema.string.orNull.described("https; fetched when it is needed.")),
-        ]
+    private static let jwks = Schema.anyObject.described("RFC 7517, public keys alone.")
+    private static let jwksURL = Schema.string(length: 1...2000, matching: "^https://.+$")
+        .described("Fetched when it is needed.")
+
+    fileprivate static let grantKeys = Schema.either(
+        .object([("jwks", jwks)], optional: [("jwks_url", .null)]),
+        or: .object([("jwks_url", jwksURL)], optional: [("jwks", .null)])
     ).named("GrantKeys", example: ["jwks_url": "https://payroll.example/jwks.json"])
 }

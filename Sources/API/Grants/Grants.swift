@@ -252,10 +252,8 @@ extension GrantView {
 }
 
 extension Schema {
-    static let confirmation = Schema.string.orNull.described("`confirmation` of the 409, where one came.")
-
     private static let terms: [(String, Schema)] = [
-        ("username", .string.described("An active user of an integration.")), ("client_name", .name),
+        ("username", .username.described("An active user of an integration.")), ("client_name", .name),
         ("expires_at", .time), ("scopes", .someScopes), ("ip_allow_list", .ipAllowList),
     ]
 
@@ -303,7 +301,7 @@ extension Schema {
 
     fileprivate static let newGrant = Schema.object(
         terms + [
-            ("workspace", .string.described("Id or slug of a workspace."))
+            ("workspace", .workspaceReference)
         ]
     ).named(
         "NewGrant",

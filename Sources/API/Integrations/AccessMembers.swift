@@ -7,12 +7,18 @@ import Transparency
 enum AccessMembers {
     /// Ranges of one list at most: every call is compared with each.
     static let mostRanges = 100
+    /// Of `address/length`, an IPv4 address written as an IPv6 one.
+    static let mostRangeCharacters = 49
+    /// Scopes of one list at most: more than there can be.
+    static let mostScopes = 256
     /// Unknown scopes that a refusal names at most.
     static let mostUnknown = 20
 
     /// Refuses none, and what `catalogue` does not hold: see ``APICall/catalogue(for:)``.
     static func scopes(_ names: [String], in catalogue: ScopeSet) throws(EdgeError) -> ScopeSet {
-        guard !names.isEmpty else { throw .invalid([.init("/scopes", "At least one scope.")]) }
+        guard (1...mostScopes).contains(names.count) else {
+            throw .invalid([.init("/scopes", "1 to \(mostScopes) scopes.")])
+        }
         var scopes: [Scope] = []
         var unknown: [EdgeError.Reason] = []
         for (place, name) in names.enumerated() {
@@ -73,7 +79,13 @@ enum AccessMembers {
 }
 
 extension Schema {
-    static let ipAllowList = Schema.array(of: .string, atLeast: 1, most: AccessMembers.mostRanges).orNull
+    static let ipAllowList = Schema.array(
+        of: .string(length: 2...AccessMembers.mostRangeCharacters),
+        atLeast: 1,
+        most: AccessMembers.mostRanges
+    ).orNull
         .described("Addresses and ranges in CIDR notation; null: unrestricted.")
-    static let someScopes = Schema.array(of: .string(length: 1...64), atLeast: 1)
+    static let someScopes = Schema.array(of: .scopeName, atLeast: 1, most: AccessMembers.mostScopes)
+    static let workspaceReference = Schema.string(length: 1...63, matching: "^[a-z0-9][a-z0-9_-]*$")
+        .described("Id or slug of a workspace.")
 }

@@ -176,12 +176,14 @@ extension IntegrationView {
 }
 
 extension Schema {
-    private static let rule = Schema.string.orNull.described(
+    private static let rule = Schema.filter.orNull.described(
         "SCIM filter (RFC 7644 3.4.2.2) over the canonical person: who matches has a user. null: nobody by rule."
     )
-    private static let lifetime = Schema.string.described("ISO 8601 duration, such as P90D.")
-    private static let reference = Schema.string.described("Id or slug of a workspace.")
-    private static let custodian = Schema.string.orNull.described("Id or username of an active member.")
+    private static let lifetime = Schema.duration.described(
+        "ISO 8601 duration of a minute to ten years, such as P90D."
+    )
+    private static let reference = Schema.workspaceReference
+    private static let custodian = Schema.username.orNull.described("Id or username of an active member.")
     private static let status = Schema.word(of: IntegrationStatus.allCases.map(\.rawValue))
     private static let description = Schema.string(length: 0...IntegrationMembers.mostDescriptionCharacters)
     private static let terms: [(String, Schema)] = [

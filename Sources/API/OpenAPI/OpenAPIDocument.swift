@@ -79,11 +79,13 @@ enum OpenAPIDocument {
         (.unauthorized, "Unauthorized", "There is no token, or it is not good."),
         (.forbidden, "Forbidden", "The token may not do this, or not from this address."),
         (.notFound, "NotFound", "The organization has no such thing."),
+        (.requestTimeout, "TooSlow", "The body did not come in time."),
         (.conflict, "Conflict", "It contradicts what is there, or wants to be confirmed."),
         (.preconditionFailed, "PreconditionFailed", "It was changed meanwhile."),
         (.contentTooLarge, "PayloadTooLarge", "The body is too long."),
         (.unsupportedMediaType, "UnsupportedMediaType", "This kind of body is not taken here."),
         (.unprocessableContent, "Invalid", "Some of this is not acceptable; `errors` says what and where."),
+        (.requestHeaderFieldsTooLarge, "FieldsTooLarge", "The address and the header fields together are too long."),
         (.preconditionRequired, "PreconditionRequired", "`If-Match` is needed."),
         (.serviceUnavailable, "Unavailable", "Not possible just now; `Retry-After` says when to try again."),
     ]
@@ -91,14 +93,33 @@ enum OpenAPIDocument {
     private static var problemResponses: JSON.Object {
         var responses: JSON.Object = [:]
         for problem in problems {
-            responses[problem.name] = [
+            var response: JSON.Object = [
                 "description": .string(problem.summary),
                 "content": [
                     "application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]
                 ],
             ]
+            switch problem.status {
+            case .unauthorized: response["headers"] = ["WWW-Authenticate": documented(.wwwAuthenticate)]
+            case .serviceUnavailable: response["headers"] = ["Retry-After": documented(.retryAfter)]
+            default: break
+            }
+            responses[problem.name] = .object(response)
         }
         return responses
+    }
+
+    /// A header field of answers.
+    fileprivate static func documented(_ field: HTTPField.Name) -> JSON {
+        let (schema, summary): (Schema, String) =
+            switch field {
+            case .eTag: (.entityTag, "The version, for `If-Match`.")
+            case .location: (.string(length: 1...2000), "Where it is now.")
+            case .retryAfter: (.integer(from: 0), "Seconds.")
+            case .wwwAuthenticate: (.string, "How to get in: RFC 6750, and where our metadata is (RFC 9728).")
+            default: (.string, "")
+            }
+        return ["required": true, "description": .string(summary), "schema": .object(schema.json)]
     }
 }
 
@@ -146,10 +167,18 @@ extension Operation {
     }
 
     private func documentedPathParameter(_ name: String) -> JSON {
-        let pattern = target.map { Schema.id($0.prefix).json } ?? Schema.string.json
+        let (schema, summary): (Schema, String) =
+            switch name {
+            case "key": (.id(SourceKeyKind.prefix), "The key's id.")
+            case "secret": (.id(GrantSecretKind.prefix), "The secret's id.")
+            case "organization": (.id(OrganizationKind.prefix), "The organization's id: the caller's own.")
+            case "scope": (.scopeName, "The scope's name.")
+            case "file": (.string(length: 1...200), "The file's path, slashes included.")
+            default: (target.map { .id($0.prefix) } ?? .anyID, "Its id.")
+            }
         return [
-            "name": .string(name), "in": "path", "required": true,
-            "schema": .object(name == "id" ? pattern : Schema.string.json),
+            "name": .string(name), "in": "path", "required": true, "description": .string(summary),
+            "schema": .object(schema.json),
         ]
     }
 
@@ -158,7 +187,7 @@ extension Operation {
         var answer: JSON.Object = ["description": .string(answers.summary)]
         if !answers.fields.isEmpty {
             var headers: JSON.Object = [:]
-            for field in answers.fields { headers[field.canonicalName] = ["schema": ["type": "string"]] }
+            for field in answers.fields { headers[field.canonicalName] = OpenAPIDocument.documented(field) }
             answer["headers"] = .object(headers)
         }
         if let schema = answers.schema { answer["content"] = ["application/json": ["schema": .object(schema.json)]] }
@@ -171,7 +200,7 @@ extension Operation {
         if let waiting = answers.waiting {
             responses["202"] = [
                 "description": "Nothing was done yet: a second admin is needed.",
-                "headers": ["Location": ["schema": ["type": "string"]]],
+                "headers": ["Location": OpenAPIDocument.documented(.location)],
                 "content": ["application/json": ["schema": .object(waiting.json)]],
             ]
         }
@@ -182,14 +211,15 @@ extension Operation {
     }
 
     private func mayAnswer(_ status: HTTPResponse.Status) -> Bool {
-        if case .open = access { return status == .serviceUnavailable }
+        if case .open = access { return [.serviceUnavailable, .requestHeaderFieldsTooLarge].contains(status) }
         return switch status {
-        case .unauthorized, .serviceUnavailable, .forbidden: true
+        case .unauthorized, .serviceUnavailable, .forbidden, .requestHeaderFieldsTooLarge: true
         case .notFound: !pathParameters.isEmpty
         case .conflict: method != .get
         case .preconditionFailed, .preconditionRequired: method == .patch
-        case .contentTooLarge, .unsupportedMediaType: body != nil
-        case .badRequest, .unprocessableContent: body != nil || !parameters.isEmpty
+        case .contentTooLarge, .unsupportedMediaType, .requestTimeout: body != nil
+        // A parameter that the operation does not have is refused everywhere.
+        case .badRequest, .unprocessableContent: true
         default: false
         }
     }
@@ -208,6 +238,9 @@ extension Operation.Body {
     fileprivate var documented: JSON.Object {
         var content: JSON.Object = [:]
         for type in contentTypes { content[type] = ["schema": .object(schema.json)] }
-        return ["required": .bool(!isOptional), "content": .object(content)]
+        return [
+            "description": .string("At most \(mostBytes) bytes."), "required": .bool(!isOptional),
+            "content": .object(content),
+        ]
     }
 }

@@ -72,11 +72,11 @@ package struct APICall: Sendable {
             object["confirmation"] = nil
             return (.object(object), nil)
         }
-        guard text.utf8.count <= 100, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw .invalid([.init("/confirmation", "This is not a value that came with a 409.")])
+        guard let confirmation = Confirmation(text) else {
+            throw .invalid([.init("/confirmation", Confirmation.refusal)])
         }
         object["confirmation"] = nil
-        return (.object(object), text)
+        return (.object(object), confirmation.text)
     }
 
     /// The version that `If-Match` names.

@@ -105,11 +105,17 @@ extension Operation {
 
     /// Refuses parameters that the operation does not have: a mistyped one is never a wider answer than was asked for.
     fileprivate func parameters(of request: Request) throws(EdgeError) -> [String: String] {
-        let known = Set(parameters.filter { $0.place == .query }.map(\.name))
+        let known = Dictionary(
+            parameters.filter { $0.place == .query }.map { ($0.name, $0.schema.characters) },
+            uniquingKeysWith: { first, _ in first }
+        )
         var values: [String: String] = [:]
         for (name, value) in try QueryParameters.read(request.uri.query ?? "") {
-            guard known.contains(name) else {
+            guard let characters = known[name] else {
                 throw .invalid([.init(parameter: name, "This parameter is not known here.")])
+            }
+            guard characters.contains(value.unicodeScalars.count) else {
+                throw .invalid([.init(parameter: name, "This is too short or too long.")])
             }
             guard values.updateValue(value, forKey: name) == nil else {
                 throw .invalid([.init(parameter: name, "This parameter stands twice.")])

@@ -164,11 +164,17 @@ private struct NoMembers: Decodable {
     }
 }
 
+extension Schema {
+    /// As the server makes them; no other names one version.
+    static let entityTag = Schema.string(length: 4...21, matching: EntityTag.pattern)
+    static let cursor = Schema.string(length: 1...Cursor.mostTextBytes, matching: "^[A-Za-z0-9_-]+$")
+}
+
 extension Operation.Parameter {
     static let idempotencyKey = Operation.Parameter(
         "Idempotency-Key",
         in: .header,
-        .string(length: 1...IdempotencyKey.mostCharacters),
+        .string(length: 1...IdempotencyKey.mostCharacters, matching: "^[!-~]+$"),
         """
         Visible ASCII. The same key with the same request is answered as the first time, for a day; an answer that \
         showed a secret is not shown again (409). Refused requests are not kept.
@@ -177,7 +183,7 @@ extension Operation.Parameter {
     static let ifMatch = Operation.Parameter(
         "If-Match",
         in: .header,
-        .string,
+        .entityTag,
         "The ETag of the version that this changes.",
         isRequired: true
     )

@@ -136,12 +136,14 @@ extension Operation {
                 .integer(from: 1, to: ListQuery.mostLimit),
                 "Items at most; 50 if not said."
             ),
-            Parameter("cursor", in: .query, .string, "`next_cursor` of the page before, with the same filter."),
+            Parameter("cursor", in: .query, .cursor, "`next_cursor` of the page before, with the same filter."),
             Parameter(
                 "filter",
                 in: .query,
-                .string,
-                "SCIM filter (RFC 7644 3.4.2.2) over the names of the items' members."
+                // Without its bound, which is in bytes before they are encoded: a text of that many characters need not fit
+                // into an address.
+                .someText,
+                "SCIM filter (RFC 7644 3.4.2.2) over the names of the items' members, of 8,192 bytes at most."
             ),
         ]
     }

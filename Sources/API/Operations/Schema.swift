@@ -1,4 +1,5 @@
 import Domain
+import Filter
 package import Transparency
 
 /// A JSON Schema (2020-12, as OpenAPI 3.1 takes it) in the few forms that the API needs, with every named schema that it
@@ -17,6 +18,8 @@ package struct Schema: Sendable {
     // MARK: Values
 
     package static let string = Schema(["type": "string"])
+    package static let someText = Schema(["type": "string", "minLength": 1])
+    package static let null = Schema(["type": "null"])
     package static let boolean = Schema(["type": "boolean"])
     /// RFC 3339, UTC in answers.
     package static let time = Schema(["type": "string", "format": "date-time"])
@@ -30,6 +33,29 @@ package struct Schema: Sendable {
         Schema(["type": "string", "minLength": .integer(length.lowerBound), "maxLength": .integer(length.upperBound)])
     }
 
+    /// The same, all of it of one pattern.
+    package static func string(length: ClosedRange<Int>, matching pattern: String) -> Schema {
+        var json = string(length: length).json
+        json["pattern"] = .string(pattern)
+        return Schema(json)
+    }
+
+    /// A SCIM filter (RFC 7644 3.4.2.2).
+    package static let filter = string(length: 1...Filter.Limits.standard.bytes)
+    /// ISO 8601, as far as a lifetime is told by it.
+    package static let duration = string(length: 3...32, matching: "^P[0-9YMWDTHS]+$")
+    /// Of an account. Those of members come from their source.
+    package static let username = string(length: 1...1024)
+    package static let scopeName = string(length: 1...64, matching: "^[a-z0-9:._-]+$")
+    /// Bytes in base64.
+    package static func base64(mostBytes: Int) -> Schema {
+        let most = (mostBytes + 2) / 3 * 4
+        return Schema([
+            "type": "string", "contentEncoding": "base64", "maxLength": .integer(most),
+            "pattern": "^[A-Za-z0-9+/]*={0,2}$",
+        ])
+    }
+
     /// A whole number, both bounds included; without `most` it has no upper one.
     package static func integer(from least: Int = 0, to most: Int? = nil) -> Schema {
         var json: JSON.Object = ["type": "integer", "minimum": .integer(least)]
@@ -41,6 +67,9 @@ package struct Schema: Sendable {
     package static func id(_ prefix: String) -> Schema {
         Schema(["type": "string", "pattern": .string("^\(prefix)_[0-7][0-9a-hjkmnp-tv-z]{25}$")])
     }
+
+    /// An id of whatever noun.
+    package static let anyID = Schema(["type": "string", "pattern": "^[a-z]{3}_[0-7][0-9a-hjkmnp-tv-z]{25}$"])
 
     package static let slug = Schema(["type": "string", "pattern": "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"])
 
@@ -61,7 +90,7 @@ package struct Schema: Sendable {
     }
 
     /// Every name of scopes.
-    package static let scopes = Schema.array(of: string(length: 1...64))
+    package static let scopes = Schema.array(of: scopeName)
 
     /// A code of ours, or one that an API of the organization made up.
     package static let auditAction = Schema([
@@ -104,6 +133,12 @@ package struct Schema: Sendable {
         if !required.isEmpty { json["required"] = .array(required.map { .string($0.0) }) }
         if !isOpen { json["additionalProperties"] = false }
         return Schema(json, components: components)
+    }
+
+    /// Of a text, as the schema bounds them.
+    var characters: ClosedRange<Int> {
+        let least = json["minLength"]?.int64.map(Int.init) ?? 0
+        return least...max(least, json["maxLength"]?.int64.map(Int.init) ?? .max)
     }
 
     /// This, or null.

@@ -59,6 +59,9 @@ private struct OrganizationMembers: Decodable {
     }
 
     func terms() throws(EdgeError) -> OrganizationTerms {
+        guard approvals.count <= Schema.mostApprovals else {
+            throw .invalid([.init("/approvals", "\(Schema.mostApprovals) at most.")])
+        }
         var known: Set<ApprovalRequirement> = []
         for (place, word) in approvals.enumerated() {
             guard let requirement = ApprovalRequirement(rawValue: word) else {
@@ -91,16 +94,21 @@ extension OrganizationView {
 }
 
 extension Schema {
+    /// Of what can need a second admin; what stands twice stands once.
+    fileprivate static let mostApprovals = 16
+
     private static let settings: [(String, Schema)] = [
         ("name", .name),
         (
             "approvals",
-            Schema.array(of: .word(of: ApprovalRequirement.allCases.map(\.rawValue)))
+            Schema.array(of: .word(of: ApprovalRequirement.allCases.map(\.rawValue)), most: mostApprovals)
                 .described("For what a second admin is needed.")
         ),
         (
             "longest_token_lifetime",
-            .string.described("ISO 8601; how far ahead a personal or workspace token may expire.")
+            .duration.described(
+                "ISO 8601, a minute to ten years; how far ahead a personal or workspace token may expire."
+            )
         ),
     ]
 

@@ -51,7 +51,7 @@ extension Operation {
             guard let scope = call.context.parameters.get("scope").flatMap({ Scope($0) }) else {
                 throw EdgeError.notFound
             }
-            let confirmation = call.parameters["confirmation"]
+            let confirmation = try call.queriedConfirmation()
             try await call.perform(ScopeRemoval(of: scope, confirmation: confirmation, by: call.attribution))
             return .removed
         },
@@ -82,7 +82,7 @@ private struct NewScope: Decodable {
 
 extension Schema {
     fileprivate static let scopeEntry = Schema.object([
-        ("scope", .string(length: 1...64)), ("opens", .string), ("built_in", .boolean),
+        ("scope", .scopeName), ("opens", .string), ("built_in", .boolean),
         ("read_only", .boolean.described("Whether a grant of it alone counts as one without a write scope.")),
     ]).named(
         "Scope",
@@ -90,7 +90,12 @@ extension Schema {
     )
 
     fileprivate static let newScope = Schema.object([
-        ("scope", Schema.string(length: 3...64).described("resource:action, of lower-case letters, digits and ._-")),
+        (
+            "scope",
+            Schema.string(length: 3...64, matching: "^[a-z0-9._-]+:[a-z0-9._-]+$").described(
+                "resource:action, of lower-case letters, digits and ._-"
+            )
+        ),
         ("opens", .name),
     ]).named("NewScope", example: ["scope": "invoices:read", "opens": "Read invoices"])
 }

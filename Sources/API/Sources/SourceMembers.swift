@@ -133,7 +133,9 @@ extension SourceKeyView {
 
 extension Schema {
     private static let status = Schema.word(of: SourceStatus.allCases.map(\.rawValue))
-    private static let timeZone = Schema.string.described("A name of the time zone database; for dates without a zone.")
+    private static let timeZone = Schema.string(length: 1...64).described(
+        "A name of the time zone database; for dates without a zone."
+    )
 
     static let sourceKey = Schema.object([
         ("id", .id("key")), ("label", .name.orNull), ("not_before", .time.orNull), ("not_after", .time.orNull),
@@ -151,6 +153,9 @@ extension Schema {
         ("brings_its_key", .boolean.described("True: a handshake brings a key, which an admin confirms.")),
         ("unconfirmed", .array(of: .string).described("Facts of the profile that no vendor has confirmed.")),
     ])
+
+    /// Of a profile or mapping.
+    private static let fileName = Schema.string(length: 1...64, matching: "^[a-z0-9-]+$")
 
     private static let acceptUnproved = Schema.boolean.described(
         "Whether events of bodies that no proof covers are applied. Setting it releases those that are held."
@@ -208,7 +213,7 @@ extension Schema {
     ).named("SourceKeyChange", example: ["not_after": "2026-12-01T00:00:00Z"])
 
     static let newSource = Schema.object(
-        [("slug", .slug), ("profile", .string), ("mapping", .string)],
+        [("slug", .slug), ("profile", fileName), ("mapping", fileName)],
         optional: [
             (
                 "keys",
@@ -227,7 +232,7 @@ extension Schema {
 
     static let sourceChange = Schema.object(
         optional: [
-            ("slug", .slug), ("mapping", .string), ("time_zone", timeZone), ("status", status),
+            ("slug", .slug), ("mapping", fileName), ("time_zone", timeZone), ("status", status),
             ("ip_allow_list", .ipAllowList), ("accept_unproved_bodies", acceptUnproved),
             ("token_issuers", tokenIssuers), ("token_audiences", tokenAudiences),
         ]

@@ -70,8 +70,34 @@ private struct CapturedRequest: Decodable {
         case receivedAt = "received_at"
     }
 
+    /// Of a method, an address, a name and a value; what a hook takes is shorter.
+    static let mostMethodCharacters = 32
+    static let mostURLCharacters = 8192
+    static let mostNameCharacters = 256
+    static let mostValueCharacters = 16_384
+    /// What a connection takes.
+    static let mostHeaders = 100
+
+    private func refuseUnbounded() throws(EdgeError) {
+        guard (1...Self.mostMethodCharacters).contains(method?.unicodeScalars.count ?? 1) else {
+            throw .invalid([.init("/method", "1 to \(Self.mostMethodCharacters) characters.")])
+        }
+        guard (1...Self.mostURLCharacters).contains(url?.unicodeScalars.count ?? 1) else {
+            throw .invalid([.init("/url", "1 to \(Self.mostURLCharacters) characters.")])
+        }
+        guard headers.count <= Self.mostHeaders else {
+            throw .invalid([.init("/headers", "\(Self.mostHeaders) at most.")])
+        }
+        for (place, header) in headers.enumerated() {
+            guard (1...Self.mostNameCharacters).contains(header.name.unicodeScalars.count),
+                header.value.unicodeScalars.count <= Self.mostValueCharacters
+            else { throw .invalid([.init("/headers/\(place)", "A name and a value of bounded length.")]) }
+        }
+    }
+
     /// `hook`: where it was sent, if it does not say so itself.
     func request(at hook: String) throws(EdgeError) -> HookRequest {
+        try refuseUnbounded()
         guard let bytes = Base64.standard.decode(body) else {
             throw .invalid([.init("/body", "base64 of the bytes as they came.")])
         }
@@ -88,17 +114,29 @@ private struct CapturedRequest: Decodable {
 }
 
 extension Schema {
-    private static let header = Schema.object([("name", .string), ("value", .string)])
+    private static let header = Schema.object([
+        ("name", .string(length: 1...CapturedRequest.mostNameCharacters)),
+        ("value", .string(length: 0...CapturedRequest.mostValueCharacters)),
+    ])
 
     fileprivate static let capturedRequest = Schema.object(
         [
-            ("headers", .array(of: header).described("In order, as they came.")),
-            ("body", .string.described("base64 of the bytes as they came, at most 1 MiB of them.")),
+            ("headers", .array(of: header, most: CapturedRequest.mostHeaders).described("In order, as they came.")),
+            (
+                "body",
+                .base64(mostBytes: HookRequest.mostBodyBytes).described(
+                    "base64 of the bytes as they came, at most 1 MiB of them."
+                )
+            ),
         ],
         optional: [
-            ("method", .string.described("POST by default.")),
-            ("url", .string.described("Absolute, as it was sent; the source's own by default.")),
-            ("received_at", .time.described("Against which signed times are judged; now by default.")),
+            ("method", .string(length: 1...CapturedRequest.mostMethodCharacters).orNull.described("POST by default.")),
+            (
+                "url",
+                .string(length: 1...CapturedRequest.mostURLCharacters).orNull
+                    .described("Absolute, as it was sent; the source's own by default.")
+            ),
+            ("received_at", .time.orNull.described("Against which signed times are judged; now by default.")),
         ]
     ).named(
         "CapturedRequest",

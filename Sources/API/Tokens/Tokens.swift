@@ -86,7 +86,7 @@ extension Operation {
             let ending = TokenEnding(
                 of: try call.id(),
                 caller: call.caller.user,
-                confirmation: call.parameters["confirmation"],
+                confirmation: try call.queriedConfirmation(),
                 by: call.attribution
             )
             _ = try await call.perform(ending)
@@ -123,7 +123,7 @@ extension Operation {
             let change = WorkspaceTokenRefresh(
                 of: try call.id(),
                 expiresAt: refresh.expiresAt,
-                confirmation: refresh.confirmation,
+                confirmation: refresh.confirmation?.text,
                 maker: TokenMaker(call.caller),
                 by: call.attribution,
                 in: call.store
@@ -236,7 +236,7 @@ private struct TokenRenewal: Decodable {
 
 private struct TokenRefresh: Decodable {
     var expiresAt: Timestamp?
-    var confirmation: String?
+    var confirmation: Confirmation?
 
     enum CodingKeys: String, CodingKey {
         case confirmation
@@ -269,15 +269,6 @@ extension MadeToken {
     }
 }
 
-extension Operation.Parameter {
-    static let confirmation = Operation.Parameter(
-        "confirmation",
-        in: .query,
-        .string,
-        "`confirmation` of the 409, where one came."
-    )
-}
-
 extension Schema {
     private static let members: [(String, Schema)] = [
         ("id", .id("tok")), ("kind", .word(of: TokenKind.allCases.map(\.rawValue))), ("name", .string.orNull),
@@ -306,7 +297,7 @@ extension Schema {
             .named("MadeToken", example: .object(made))
     }()
 
-    private static let audience = Schema.string.orNull
+    private static let audience = Schema.string(length: 1...2000).orNull
         .described("One of this server's resources: the token is good there alone. null: everywhere of ours.")
 
     fileprivate static let newToken = Schema.object(

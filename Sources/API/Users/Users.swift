@@ -63,7 +63,7 @@ extension Operation {
             let deactivation = UserDeactivation(
                 of: try call.id(),
                 by: call.caller,
-                confirmation: wanted.confirmation,
+                confirmation: wanted.confirmation?.text,
                 call.attribution
             )
             return .changed(try await call.perform(deactivation).json)
@@ -120,7 +120,7 @@ extension Operation {
                 of: try call.id(),
                 to: role,
                 by: call.caller,
-                confirmation: wanted.confirmation,
+                confirmation: wanted.confirmation?.text,
                 call.attribution
             )
             return .changed(try await call.perform(assignment).json)
@@ -134,7 +134,7 @@ private struct NewPasswordLink: Decodable {
 
 private struct WantedRole: Decodable {
     var role: String
-    var confirmation: String?
+    var confirmation: Confirmation?
 }
 
 private struct NewUser: Decodable {
@@ -165,7 +165,7 @@ private struct NewUser: Decodable {
 }
 
 private struct Deactivation: Decodable {
-    var confirmation: String?
+    var confirmation: Confirmation?
 }
 
 extension UserView {

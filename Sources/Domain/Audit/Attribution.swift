@@ -205,7 +205,10 @@ package struct IDBits: Hashable, Sendable {
 
     /// Reads an id of whatever noun: a query names its target by id alone.
     package init?(anyID text: String) {
-        guard let parting = text.lastIndex(of: "_"), let id = ID<AnyKind>("any" + text[parting...]) else { return nil }
+        let prefix = text.prefix { $0 != "_" }.utf8
+        guard prefix.count == 3, prefix.allSatisfy((UInt8(ascii: "a")...UInt8(ascii: "z")).contains),
+            let id = ID<AnyKind>("any" + text.dropFirst(3))
+        else { return nil }
         self.init(high: id.high, low: id.low)
     }
 

@@ -1,5 +1,6 @@
 package import Hummingbird
 package import NIOCore
+import NIOHTTP1
 package import Transparency
 
 extension Request {
@@ -19,11 +20,16 @@ extension Request {
             declared = length
         }
         var whole = ByteBuffer()
-        for try await part in body {
-            guard whole.readableBytes + part.readableBytes <= mostBytes else {
-                throw EdgeError.payloadTooLarge(mostBytes: mostBytes)
+        do {
+            for try await part in body {
+                guard whole.readableBytes + part.readableBytes <= mostBytes else {
+                    throw EdgeError.payloadTooLarge(mostBytes: mostBytes)
+                }
+                whole.writeImmutableBuffer(part)
             }
-            whole.writeImmutableBuffer(part)
+        } catch let error where error is HTTPParserError || error is IOError || error is ChannelError {
+            // What its sender broke off is no fault of ours: it would be 503, and a line in the log for whoever likes.
+            throw EdgeError.malformed(detail: "The body ends early, or breaks the framing of HTTP/1.1.")
         }
         guard declared == nil || declared == whole.readableBytes else {
             throw EdgeError.malformed(detail: "The body ends before its Content-Length.")

@@ -35,5 +35,6 @@ package struct Cursor: Hashable, Sendable, CustomStringConvertible {
 
     package static let mostPositionBytes = 256
     private static let tagBytes = 16
-    private static let mostTextBytes = 512
+    /// Of its text.
+    package static let mostTextBytes = 512
 }

@@ -9,19 +9,24 @@ package struct EntityTag: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { "\"v\(version)\"" }
 
+    /// The form of a tag of ours, quotes included, as a regular expression.
+    package static let pattern = #"^"v(0|[1-9][0-9]{0,17})"$"#
+
     private init?(_ text: String) {
-        guard text.hasPrefix("\"v"), text.hasSuffix("\""), let version = Int64(text.dropFirst(2).dropLast()),
-            "\"v\(version)\"" == text
+        guard text.utf8.count <= 21, text.hasPrefix("\"v"), text.hasSuffix("\""),
+            let version = Int64(text.dropFirst(2).dropLast()), version >= 0, "\"v\(version)\"" == text
         else { return nil }
         self.version = version
     }
 
     /// The version that a change is meant for. Refuses a missing `If-Match` with 428, and `*`, weak tags, lists and
-    /// tags that were never ours with 412: none of them names the one version that the caller has seen.
+    /// tags that were never ours with 400: none of them names the one version that the caller has seen.
     package static func required(in fields: HTTPFields) throws(EdgeError) -> EntityTag {
         let values = fields[values: .ifMatch]
         guard let value = values.first else { throw .preconditionRequired }
-        guard values.count == 1, let tag = EntityTag(value) else { throw .preconditionFailed }
+        guard values.count == 1, let tag = EntityTag(value) else {
+            throw .malformed(detail: "If-Match has to be the ETag of one version, as it came.")
+        }
         return tag
     }
 

@@ -106,12 +106,13 @@ package struct EdgeSurroundings: Sendable {
         )
     }
 
-    /// Where a client that is asked for a token finds out who gives it one (RFC 9728 5.1).
+    /// Where a client that is asked for a token finds out who gives it one (RFC 9728 5.1). Not from a forward-auth check: the
+    /// resource there is the API behind the proxy, which says so itself.
     func nameMetadata(in response: inout Response, for request: Request) {
         guard response.status == .unauthorized, let publicURL, let challenge = response.headers[.wwwAuthenticate],
-            challenge.hasPrefix("Bearer")
+            challenge.hasPrefix("Bearer"), !request.uri.path.hasPrefix("/authz/")
         else { return }
-        let path = request.uri.path.hasPrefix("/v1") ? "/v1" : ""
+        let path = request.uri.path.hasPrefix("/v1/") ? "/v1" : ""
         let metadata = "resource_metadata=\"\(publicURL)/.well-known/oauth-protected-resource\(path)\""
         response.headers[.wwwAuthenticate] = challenge + (challenge == "Bearer" ? " " : ", ") + metadata
     }

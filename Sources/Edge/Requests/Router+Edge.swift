@@ -28,5 +28,5 @@ extension Router where Context == EdgeContext {
         }
     }
 
-    private static var answered: [HTTPRequest.Method] { [.get, .head, .post, .put, .patch, .delete, .options] }
+    private static var answered: [HTTPRequest.Method] { [.get, .head, .post, .put, .patch, .delete, .options, .trace] }
 }

@@ -15,6 +15,10 @@ package struct Sessions: Sendable {
 
     package static let name = "__Host-rollcall"
     package static let developmentName = "rollcall-development"
+    /// Behind the name of the session's cookie: that of the page to which the next sign-in leads.
+    private static let returnSuffix = "-return"
+    /// How long that is remembered: as long as what it leads to is good.
+    private static let returnLifetime = Duration.seconds(24 * 3600)
 
     /// `publicURL` is the address that browsers know us by; its origin is the only one that forms may come from.
     package init(store: Store, publicURL: String) {
@@ -46,16 +50,26 @@ package struct Sessions: Sendable {
 
     /// What the cookie holds, unproved. Two cookies of the name are none: one of them was planted.
     package func secret(in request: Request) -> OpaqueSecret? {
+        guard let text = value(of: cookieName, in: request), let secret = OpaqueSecret(text), secret.kind == .session
+        else { return nil }
+        return secret
+    }
+
+    /// The page that the browser was told to come back to, unproved; nil where there is none, or two.
+    package func returnPath(in request: Request) -> String? {
+        value(of: cookieName + Self.returnSuffix, in: request).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    private func value(of name: String, in request: Request) -> String? {
         var found: [Substring] = []
         for field in request.headers[values: .cookie] {
             for pair in field.split(separator: ";") {
                 let pair = pair.drop { $0 == " " }
-                guard let equals = pair.firstIndex(of: "="), pair[..<equals] == cookieName else { continue }
+                guard let equals = pair.firstIndex(of: "="), pair[..<equals] == name else { continue }
                 found.append(pair[equals...].dropFirst())
             }
         }
-        guard found.count == 1, let secret = OpaqueSecret(String(found[0])), secret.kind == .session else { return nil }
-        return secret
+        return found.count == 1 ? String(found[0]) : nil
     }
 
     // MARK: Forms
@@ -82,16 +96,25 @@ package struct Sessions: Sendable {
 
     /// The `Set-Cookie` that puts a session into the browser.
     package func cookie(of secret: OpaqueSecret) -> String {
-        cookie(secret.reveal(), seconds: SessionTerms.absolute.components.seconds)
+        cookie(cookieName, secret.reveal(), lifetime: SessionTerms.absolute)
     }
 
     /// The `Set-Cookie` that takes it out again.
-    package var clearedCookie: String { cookie("", seconds: 0) }
+    package var clearedCookie: String { cookie(cookieName, "", lifetime: .zero) }
+
+    /// The `Set-Cookie` by which the next sign-in of this browser leads to `path`, one of our own.
+    package func returnCookie(to path: String) -> String {
+        cookie(cookieName + Self.returnSuffix, path, lifetime: Self.returnLifetime)
+    }
+
+    /// The `Set-Cookie` that forgets it.
+    package var clearedReturnCookie: String { cookie(cookieName + Self.returnSuffix, "", lifetime: .zero) }
 
     private var cookieName: String { isSecure ? Self.name : Self.developmentName }
 
-    private func cookie(_ value: String, seconds: Int64) -> String {
-        "\(cookieName)=\(value); Path=/; Max-Age=\(seconds); HttpOnly; SameSite=Lax" + (isSecure ? "; Secure" : "")
+    private func cookie(_ name: String, _ value: String, lifetime: Duration) -> String {
+        "\(name)=\(value); Path=/; Max-Age=\(lifetime.components.seconds); HttpOnly; SameSite=Lax"
+            + (isSecure ? "; Secure" : "")
     }
 
     /// Scheme, host and port of an address, as a browser writes them in `Origin`.

@@ -48,7 +48,7 @@ struct GrantPages: Sendable {
         )
         do {
             let made = try await door.store.perform(regeneration, in: member.caller.organization)
-            return try door.pages.page("secret", SecretPage(member, made))
+            return try door.pages.page("secret", SecretPage(member.caller, made))
         } catch ChangeRefusal.confirmationRequired(let value, let detail) {
             let page = ConfirmPage(member, grant, overlap, confirmation: value, detail: detail)
             return try door.pages.page("confirm", page, status: .conflict)
@@ -115,7 +115,8 @@ private struct GrantsPage: Sendable {
     }
 }
 
-private struct SecretPage: Sendable {
+/// A client secret, this once.
+struct SecretPage: Sendable {
     let title = "Your client secret"
     let client: String
     let secret: String
@@ -123,10 +124,10 @@ private struct SecretPage: Sendable {
     var problem: String?
     var notice: String?
 
-    init(_ member: Sessions.SignedIn, _ claimed: SecretClaim.Claimed) {
+    init(_ caller: SessionCaller, _ claimed: SecretClaim.Claimed) {
         client = claimed.client.description
         secret = claimed.secret.reveal()
-        account = AccountLine(member.caller)
+        account = AccountLine(caller)
     }
 }
 

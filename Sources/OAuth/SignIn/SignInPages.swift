@@ -10,14 +10,14 @@ struct SignInPages: Sendable {
 
     func mount(on router: Router<EdgeContext>) {
         door.page(.get, "/signin", on: router) { request, _ in
-            let query = try Self.query(of: request)
+            let query = try query(of: request)
             if try await door.sessions.signedIn(request) != nil { return Pages.redirect(to: query.returnTo) }
             return try form(SignInForm(returnTo: query.returnTo, organization: query.organization))
         }
         door.page(.post, "/signin", on: router, signIn)
         door.page(.get, "/signin/code", on: router) { request, _ in
             guard let waiting = try await door.sessions.waiting(request) else { return Pages.redirect(to: "/signin") }
-            return try door.pages.page("code", CodeForm(waiting, returnTo: try Self.query(of: request).returnTo))
+            return try door.pages.page("code", CodeForm(waiting, returnTo: try query(of: request).returnTo))
         }
         door.page(.post, "/signin/code", on: router, complete)
         door.page(.post, "/signout", on: router) { request, context in
@@ -154,8 +154,9 @@ struct SignInPages: Sendable {
         return response
     }
 
-    private static func query(of request: Request) throws -> (returnTo: String, organization: String) {
-        var returnTo = LocalPath("").description
+    /// Where to after it: what the address says, else what a page that could not go on without it asked for.
+    private func query(of request: Request) throws -> (returnTo: String, organization: String) {
+        var returnTo = LocalPath(door.sessions.returnPath(in: request) ?? "").description
         var organization = ""
         for (name, value) in try QueryParameters.read(request.uri.query ?? "") {
             if name == "return_to" { returnTo = LocalPath(value).description }

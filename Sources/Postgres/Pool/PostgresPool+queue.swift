@@ -97,6 +97,25 @@ extension PostgresPool {
         }
     }
 
+    /// Whether the server answers a statement. Throws once that took longer than `limit`, be it the wait for a connection
+    /// or for the answer: so within twice that time, whatever the pool's own patience is. A connection over which nothing
+    /// came is given up, as after a check of an idle one.
+    package func answers(within limit: Duration) async throws(PostgresError) -> Bool {
+        let flight = Flight(["SELECT 1"], lease: nil, isAutocommit: false, deadline: limit)
+        let outcome = await withCheckedContinuation { continuation in
+            flight.whenDone { continuation.resume(returning: $0) }
+            dispatch(flight)
+            timers.execute { [self] in
+                _ = timers.schedule(after: limit) {
+                    if self.abandon(flight) {
+                        flight.finish(.failure(.poolTimedOut(lastConnectFailure: nil)), status: .idle)
+                    }
+                }
+            }
+        }
+        return try outcome.results.get().count == 1
+    }
+
     func armTimer() {
         let deadline = core.withLock { core -> ContinuousClock.Instant? in
             guard core.armed == nil else { return nil }

@@ -107,9 +107,13 @@ package struct ClaimLinkView: Sendable {
     package let organizationName: String
     package let clientName: String
     package let username: String
+    /// The custodian's name; nil where nobody is one, or they left: then nobody can claim it.
     package let custodian: String?
-    /// Who has to be signed in to claim it; nil where the custodian cannot sign in yet, and the link is the proof.
+    /// The custodian, who has to be signed in to claim it.
     package let claimant: UserID?
+    /// Whether the custodian can sign in; else a security admin makes them a password link first.
+    package let hasPassword: Bool
+    package let organizationSlug: Slug
     package let expiresAt: Timestamp
 }
 
@@ -124,13 +128,14 @@ extension Store {
             return try await read(as: organization) { transaction in
                 let rows = try await transaction.query(
                     """
-                    SELECT o.name, g.client_name, u.username, c.username AS custodian, l.expires_at,
-                        CASE WHEN a.password IS NOT NULL THEN c.id END AS claimant
+                    SELECT o.name, o.slug, g.client_name, u.username, c.username AS custodian, l.expires_at,
+                        c.id AS claimant, a.password IS NOT NULL AS has_password
                     FROM claim_links l
                     JOIN organizations o ON o.id = l.organization_id
                     JOIN grants g ON (g.organization_id, g.id) = (l.organization_id, l.grant_id)
                     JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
                     LEFT JOIN users c ON (c.organization_id, c.id) = (u.organization_id, u.custodian_id)
+                        AND c.kind = 'member' AND c.status = 'active'
                     LEFT JOIN accounts a ON (a.organization_id, a.user_id) = (c.organization_id, c.id)
                     WHERE l.digest = \(digest) AND l.claimed_at IS NULL AND l.ended_at IS NULL
                         AND l.expires_at > \(transaction.startedAt) AND g.status <> 'ended' AND u.status = 'active'
@@ -144,6 +149,8 @@ extension Store {
                         username: try row.decode("username"),
                         custodian: try row.decode("custodian"),
                         claimant: try row.decode("claimant"),
+                        hasPassword: try row.decode("has_password"),
+                        organizationSlug: try row.parse("slug"),
                         expiresAt: try row.decode("expires_at")
                     )
                 }
@@ -152,13 +159,13 @@ extension Store {
         return nil
     }
 
-    /// Claims the secret behind a link, once: of two at the same moment one gets it and the other nothing. nil where the
-    /// link is unknown, used, replaced or over, where the custodian can sign in and `member` is not the custodian, and
-    /// where the custodian may claim nothing yet.
+    /// Claims the secret behind a link for its custodian, once: of two at the same moment one gets it and the other
+    /// nothing. nil where the link is unknown, used, replaced or over, where `member` is not the custodian, and where the
+    /// custodian may claim nothing yet.
     package func claim(
         _ link: OpaqueSecret,
         from origin: Attribution.Origin,
-        by member: SessionCaller? = nil
+        by member: SessionCaller
     ) async throws -> SecretClaim.Claimed? {
         for digest in keyring.digests(of: link) {
             let found = try await pool.query("SELECT organization_of_claim_link(\(digest)) AS organization_id")
@@ -178,20 +185,19 @@ extension Store {
     }
 }
 
-/// Using a claim link: the grant's secret is made, shown and kept as a digest only. Tokens of a former secret end.
+/// Using a claim link, by the signed-in custodian: the grant's secret is made, shown and kept as a digest only. Tokens of
+/// a former secret end.
 package struct SecretClaim: Change {
     private let digest: [UInt8]
-    private let origin: Attribution.Origin
-    private let member: SessionCaller?
-    private let receivedAt: Timestamp
+    private let member: SessionCaller
+    private let attribution: Attribution
     private let secret: OpaqueSecret
     private let new: NewSecret
 
-    init(digest: [UInt8], origin: Attribution.Origin, member: SessionCaller?, in store: Store) {
+    init(digest: [UInt8], origin: Attribution.Origin, member: SessionCaller, in store: Store) {
         self.digest = digest
-        self.origin = origin
         self.member = member
-        receivedAt = store.clock.now()
+        attribution = Attribution(session: member, origin: origin, receivedAt: store.clock.now())
         secret = .make(.client, using: store.randomness)
         new = NewSecret(id: store.newID(), digest: store.keyring.digest(of: secret))
     }
@@ -224,28 +230,23 @@ package struct SecretClaim: Change {
             """
             UPDATE claim_links l SET claimed_at = \(now)
             FROM grants g, users u
-            LEFT JOIN accounts a ON (a.organization_id, a.user_id) = (u.organization_id, u.custodian_id)
+            JOIN users c ON (c.organization_id, c.id) = (u.organization_id, u.custodian_id)
+            LEFT JOIN accounts a ON (a.organization_id, a.user_id) = (c.organization_id, c.id)
             WHERE l.digest = \(digest) AND l.claimed_at IS NULL AND l.ended_at IS NULL AND l.expires_at > \(now)
                 AND (g.organization_id, g.id) = (l.organization_id, l.grant_id) AND g.status <> 'ended'
                 AND (u.organization_id, u.id) = (g.organization_id, g.user_id) AND u.status = 'active'
-                AND (a.password IS NULL OR u.custodian_id = \((member?.user) as UserID?))
+                AND c.id = \(member.user) AND c.kind = 'member' AND c.status = 'active'
                 AND coalesce(a.claiming_blocked_until <= \(now), true)
-            RETURNING l.id, l.grant_id, l.created_by, u.custodian_id, u.person_id
+            RETURNING l.id, l.grant_id, u.person_id
             """
         )
         guard let row = links.first else { return .refused(AccessRefusal.notFound, []) }
         let link = try row.decode("id", as: ClaimLinkID.self)
         let grant = try row.decode("grant_id", as: GrantID.self)
         var new = new
-        new.madeBy = try row.decode("custodian_id")
+        new.madeBy = member.user
         new.link = link
         try await transaction.replaceSecret(of: grant, with: new, overlap: .none)
-        // Who held the link is proved where the custodian can sign in; elsewhere they are for whom it was made.
-        let custodian = try row.decode("custodian_id", as: UserID?.self)
-        let creator = try row.decode("created_by", as: UserID.self)
-        let attribution =
-            member.map { Attribution(session: $0, origin: origin, receivedAt: receivedAt) }
-            ?? Attribution(actor: .member(custodian ?? creator), origin: origin, receivedAt: receivedAt)
         let draft = AuditDraft(
             .secretClaimed,
             .grant(grant),

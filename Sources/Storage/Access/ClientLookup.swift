@@ -28,6 +28,9 @@ package struct ClientFacts: Sendable {
     /// Digests of the secrets that work.
     let secrets: [(id: GrantSecretID, digest: [UInt8])]
 
+    /// The registration of keys by which the client proved who it is; nil where it was by a secret.
+    var presentedKeys: GrantSecretID? { presented == nil ? keys?.id : nil }
+
     /// The first reason to issue nothing, or nil.
     package func refusal(from address: IPAddress?) -> AccessRefusal? {
         if !isUserActive { return .userDeactivated }
@@ -43,22 +46,24 @@ extension Store {
             """
             SELECT organization_id, user_id, user_kind, user_role, username, user_active, user_epoch, person_id,
                 integration_id, integration_scopes, integration_active, client_name, status, scopes, epoch, expires_at,
-                ip_allow_list, workspace_id, secret_ids, secret_digests, keys_url, keys,
-                keys_fetched_at, checked_at
+                ip_allow_list, workspace_id, secret_ids, secret_digests, keys_id, keys_url,
+                keys, keys_fetched_at, checked_at
             FROM grant_of_client(\(grant))
             """
         )
         return try rows.first.map { try ClientFacts(grant: grant, row: $0) }
     }
 
-    /// Which of the client's secrets that is, or nil. Takes the same time for a client without one as for one with one.
-    package func secret(_ presented: OpaqueSecret, of client: ClientFacts) -> GrantSecretID? {
+    /// Which of the client's secrets that is, or nil. Does the same for an unknown client and for one without a secret as
+    /// for one with one.
+    package func secret(_ presented: OpaqueSecret, of client: ClientFacts?) -> GrantSecretID? {
         let none = [(id: GrantSecretID.lowest, digest: [UInt8](repeating: 0, count: 32))]
+        let secrets = client?.secrets ?? []
         var found: GrantSecretID?
-        for secret in client.secrets.isEmpty ? none : client.secrets where keyring.matches(presented, secret.digest) {
+        for secret in secrets.isEmpty ? none : secrets where keyring.matches(presented, secret.digest) {
             found = secret.id
         }
-        return client.secrets.isEmpty || presented.kind != .client ? nil : found
+        return secrets.isEmpty || presented.kind != .client ? nil : found
     }
 
     /// Whether that is one of the client's secrets.

@@ -4,8 +4,9 @@ import Transparency
 
 /// Issuing an access token to a grant whose secret was proved.
 ///
-/// The inserting statement checks user, grant, integration and both epochs again: between proof and issue a leaver may
-/// have been committed, and then nothing is issued.
+/// The inserting statement checks user, grant, integration, both epochs and the secret again: between proof and issue a
+/// leaver may have been committed, or the secret killed, and then nothing is issued. The token names the secret or the
+/// registration of keys that was proved: with that it ends.
 package struct TokenIssue: Change {
     package let client: ClientFacts
     package let scopes: ScopeSet
@@ -50,19 +51,26 @@ package struct TokenIssue: Change {
         return [
             """
             INSERT INTO tokens (organization_id, id, kind, digest, user_id, grant_id, scopes, audience, user_epoch,
-                grant_epoch, issued_at, expires_at)
+                grant_epoch, secret_id, keys_id, issued_at, expires_at)
             SELECT \(organization), n.id, 'access', n.digest, u.id, g.id, string_to_array(n.scopes, ' '),
-                n.audience, n.user_epoch, n.grant_epoch, transaction_timestamp(),
-                least(transaction_timestamp() + n.lifetime * interval '1 microsecond', g.expires_at)
+                n.audience, n.user_epoch, n.grant_epoch, n.secret_id, n.keys_id, transaction_timestamp(),
+                least(transaction_timestamp() + n.lifetime * interval '1 microsecond', g.expires_at, s.not_after)
             FROM unnest(\(changes.map(\.id)), \(changes.map(\.digest)), \(changes.map(\.client.user)),
                 \(changes.map(\.client.grant)), \(changes.map(\.scopes.joined)), \(changes.map(\.audience)),
-                \(changes.map(\.client.userEpoch)), \(changes.map(\.client.grantEpoch)), \(lifetimes))
-                AS n(id, digest, user_id, grant_id, scopes, audience, user_epoch, grant_epoch, lifetime)
+                \(changes.map(\.client.userEpoch)), \(changes.map(\.client.grantEpoch)),
+                \(changes.map(\.client.presented)), \(changes.map(\.client.presentedKeys)), \(lifetimes))
+                AS n(id, digest, user_id, grant_id, scopes, audience, user_epoch, grant_epoch, secret_id, keys_id,
+                    lifetime)
             JOIN users u ON u.id = n.user_id AND u.status = 'active' AND u.epoch = n.user_epoch
             JOIN grants g ON g.id = n.grant_id AND g.status = 'active' AND g.epoch = n.grant_epoch
                 AND g.expires_at > transaction_timestamp()
             LEFT JOIN integrations i ON i.id = u.integration_id
-            WHERE i.id IS NULL OR i.status = 'active'
+            LEFT JOIN grant_secrets s ON s.id = n.secret_id
+            LEFT JOIN grant_keys k ON k.grant_id = n.grant_id
+            WHERE (i.id IS NULL OR i.status = 'active')
+                AND (n.secret_id IS NULL OR s.ended_at IS NULL
+                    AND coalesce(s.not_after > transaction_timestamp(), true))
+                AND (n.keys_id IS NULL OR k.id = n.keys_id)
             RETURNING id, expires_at
             """
         ]

@@ -160,3 +160,13 @@ package struct AuthorizationEnd: SingleChange {
         return ((), [Recorded(draft, by: attribution)])
     }
 }
+
+extension SQL {
+    /// Ends what those users let apps do, and returns which. Their tokens have ended with the users.
+    static func endingAuthorizations(of users: [UserID], at now: Timestamp) -> SQL {
+        """
+        UPDATE authorizations SET status = 'ended', epoch = epoch + 1, ended_at = \(now)
+        WHERE user_id = ANY(\(users)) AND status = 'active' RETURNING id, user_id
+        """
+    }
+}

@@ -62,13 +62,18 @@ package struct EventApplication: ClaimedWork {
         let statements = application.statements
         let supersede = [application.supersede].compactMap(\.self)
         let endLinks = [application.endClaimLinks].compactMap(\.self)
+        let endAuthorizations = [application.endAuthorizations].compactMap(\.self)
         let advance = Self.advance(items, at: transaction.startedAt, reevaluated: world.lanesWithoutEvent(items))
-        let results = try await transaction.pipeline(statements + supersede + endLinks + [advance])
+        let results = try await transaction.pipeline(statements + supersede + endLinks + endAuthorizations + [advance])
         if !supersede.isEmpty {
             for row in results[statements.count] { try application.recordSuperseded(row) }
         }
         if !endLinks.isEmpty {
             for row in results[statements.count + supersede.count] { try application.recordEndedLink(row) }
+        }
+        if !endAuthorizations.isEmpty {
+            let place = statements.count + supersede.count + endLinks.count
+            for row in results[place] { try application.recordEndedAuthorization(row) }
         }
         return application.recorded
     }

@@ -291,11 +291,25 @@ struct PlanWriter {
             """
     }
 
+    /// Ends what people who are no longer there let apps do, and returns which; to be told with
+    /// ``recordEndedAuthorization(_:)``.
+    var endAuthorizations: SQL? {
+        endedUsers.isEmpty ? nil : .endingAuthorizations(of: endedUsers, at: now)
+    }
+
+    mutating func recordEndedAuthorization(_ row: PostgresRow) throws {
+        recordEnd(.authorizationEnded, .authorization(try row.decode("id")), of: try row.decode("user_id"))
+    }
+
     mutating func recordEndedLink(_ row: PostgresRow) throws {
-        guard let ending = ending[try row.decode("user_id")] else { return }
+        recordEnd(.claimLinkEnded, .claimLink(try row.decode("id")), of: try row.decode("user_id"))
+    }
+
+    private mutating func recordEnd(_ action: ActionCode, _ target: AuditTarget, of user: UserID) {
+        guard let ending = ending[user] else { return }
         let draft = AuditDraft(
-            .claimLinkEnded,
-            .claimLink(try row.decode("id")),
+            action,
+            target,
             reason: ending.reason.rawValue,
             authority: ending.authority,
             person: ending.person

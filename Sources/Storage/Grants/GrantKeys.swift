@@ -5,6 +5,8 @@ package import Transparency
 
 /// Public keys that a client registered in place of a secret.
 package struct RegisteredKeys: Sendable {
+    /// Of the registration: tokens name it, and end with it.
+    let id: GrantSecretID
     /// nil: they are registered as they are.
     package let url: String?
     /// As registered, or as fetched last; nil: never fetched yet.
@@ -12,9 +14,10 @@ package struct RegisteredKeys: Sendable {
     package let fetchedAt: Timestamp?
 
     init?(row: PostgresRow) throws {
+        guard let id = try row.decode("keys_id", as: GrantSecretID?.self) else { return nil }
+        self.id = id
         url = try row.decode("keys_url")
         let text = try row.decode("keys", as: PostgresJSON?.self)
-        guard url != nil || text != nil else { return nil }
         keys = text == nil ? nil : try row.jsonObject("keys")
         fetchedAt = try row.decode("keys_fetched_at")
     }
@@ -66,9 +69,9 @@ package struct GrantKeysRegistration: SingleChange {
         }
         _ = try await transaction.query(
             """
-            INSERT INTO grant_keys (organization_id, grant_id, url, keys, registered_by, registered_at)
-            VALUES (\(transaction.organization), \(grant), \(url), \(keys.map { PostgresJSON($0.json) }), \(custodian),
-                \(transaction.startedAt))
+            INSERT INTO grant_keys (organization_id, grant_id, id, url, keys, registered_by, registered_at)
+            VALUES (\(transaction.organization), \(grant), \(transaction.store.newID(GrantSecretID.self)), \(url),
+                \(keys.map { PostgresJSON($0.json) }), \(custodian), \(transaction.startedAt))
             """
         )
         guard let after = try await transaction.grant(grant) else { throw ChangeRefusal.notFound }
@@ -193,15 +196,4 @@ package struct AssertionUse: Change {
         }
         return made
     }
-}
-
-extension Store {
-    /// Removes some of the assertions that have expired; returns how many.
-    func forgetAssertions() async throws -> Int {
-        let rows = try await pool.query("SELECT forget_assertions(\(Self.mostForgotten)) AS forgotten")
-        return Int(try rows.only().decode("forgotten", as: Int32.self))
-    }
-
-    /// Assertions of one statement.
-    private static var mostForgotten: Int32 { 1000 }
 }

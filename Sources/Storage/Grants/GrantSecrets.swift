@@ -41,10 +41,10 @@ extension OrganizationTransaction {
     }
 
     /// Makes `new` the current secret of a grant that the transaction has locked. Without an overlap all others end, and
-    /// all tokens; with one the former current secret works on, and those before it end.
+    /// all tokens; with one the former current secret works on, and those before it end with their tokens.
     func replaceSecret(of grant: GrantID, with new: NewSecret, overlap: SecretOverlap) async throws {
         let now = startedAt
-        if overlap.duration == nil { narrow(.grant(grant)) }
+        narrow(.grant(grant))
         let retiring: [SQL] =
             if let duration = overlap.duration {
                 [
@@ -200,9 +200,8 @@ package struct SecretRegeneration: Change {
     }
 }
 
-/// Ending a secret of a grant at once, or everything that the grant's integration holds: all secrets, and open claim
-/// links. Tokens do not say by which secret they were bought: all of the grant's end. The grant itself stays, and its
-/// custodian can have a new secret.
+/// Ending a secret of a grant at once, with the tokens that it bought, or everything that the grant's integration holds:
+/// all secrets, tokens, and open claim links. The grant itself stays, and its custodian can have a new secret.
 package struct GrantKill: SingleChange {
     package typealias Output = GrantView
 
@@ -222,6 +221,7 @@ package struct GrantKill: SingleChange {
         guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
         var drafts: [AuditDraft] = []
         if let secret {
+            // Its tokens name it, and are judged by it: no walk over them.
             transaction.narrow(.grant(grant))
             let ended = try await transaction.pipeline([
                 """
@@ -229,8 +229,7 @@ package struct GrantKill: SingleChange {
                 WHERE id = \(secret) AND grant_id = \(grant) AND ended_at IS NULL RETURNING id
                 """,
                 """
-                UPDATE grants SET epoch = epoch + 1, version = version + 1, updated_at = \(transaction.startedAt)
-                WHERE id = \(grant)
+                UPDATE grants SET version = version + 1, updated_at = \(transaction.startedAt) WHERE id = \(grant)
                 """,
             ])
             guard !ended[0].isEmpty else { throw ChangeRefusal.notFound }

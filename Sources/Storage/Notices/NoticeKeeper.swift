@@ -1,8 +1,7 @@
 import Logging
 import ServiceLifecycle
 
-/// Looks now and then whether somebody has to be told that something runs out, or a request has, and forgets assertions
-/// that have. What was told stands in
+/// Looks now and then whether somebody has to be told that something runs out, or a request has. What was told stands in
 /// the database, so that a restart tells nothing twice, and any number of nodes may run it.
 package struct NoticeKeeper: Service {
     private let store: Store
@@ -35,8 +34,7 @@ package struct NoticeKeeper: Service {
             for _ in 0..<Self.mostRounds {
                 let told = try await store.performNext(ExpiryNotices(), most: Self.mostAtOnce)
                 let settled = try await store.performNext(ApprovalExpiry(), most: Self.mostAtOnce)
-                let forgotten = try await store.forgetAssertions()
-                if told + settled + forgotten == 0 { return }
+                if told + settled == 0 { return }
             }
         } catch is CancellationError {
             return

@@ -2,8 +2,8 @@ package import Domain
 import Postgres
 import Transparency
 
-/// Ending a user's access at once: its epoch moves on, so that no token of it is good from the commit, and its grants and
-/// claim links end. Deactivating a deactivated user changes nothing.
+/// Ending a user's access at once: its epoch moves on, so that no token of it is good from the commit, and its grants,
+/// claim links, and what it let apps do end. Deactivating a deactivated user changes nothing.
 ///
 /// Refused for the last active security admin, for the user of a source, and without ``confirmation`` for one's own.
 package struct UserDeactivation: SingleChange {
@@ -61,6 +61,7 @@ package struct UserDeactivation: SingleChange {
                 AND l.external_id = p.external_id
             """,
         ])
+        let authorizations = try await transaction.query(.endingAuthorizations(of: [id], at: now))
         guard let ended = try await transaction.user(id) else { throw ChangeRefusal.notFound }
         var entries = [recorded(.userDeactivated, .user(id), of: user, nil)]
         entries += try results[1].map {
@@ -68,6 +69,9 @@ package struct UserDeactivation: SingleChange {
         }
         entries += try results[2].map {
             recorded(.claimLinkEnded, .claimLink(try $0.decode("id")), of: user, "user_deactivated")
+        }
+        entries += try authorizations.map {
+            recorded(.authorizationEnded, .authorization(try $0.decode("id")), of: user, "user_deactivated")
         }
         return (ended, entries)
     }

@@ -9,6 +9,7 @@ struct DemoStory {
     private let admin: APIClient
     private let auditor: APIClient
     private let world: DemoWorld
+    private let organization: String
 
     private static let person = "e-1001"
     private static let integration = "payroll"
@@ -23,6 +24,7 @@ struct DemoStory {
         let base = document["base_url"]?.string ?? ""
         admin = APIClient(base: base, token: organization["admin_token"]?.string ?? "")
         auditor = APIClient(base: base, token: organization["auditor_token"]?.string ?? "")
+        self.organization = organization["slug"]?.string ?? ""
         world = DemoWorld(base: base, source: organization[pointer: "/sources/0"] ?? .null)
     }
 
@@ -73,7 +75,7 @@ struct DemoStory {
     }
 
     private func claim() async throws -> (client: String, secret: String) {
-        DemoVoice.chapter("The member claims the secret, once")
+        DemoVoice.chapter("The member signs in and claims the secret, once")
         let grant = try await grant(of: try await person())
         let link = try await admin.post("/v1/grants/\(grant["id"]?.string ?? "")/claim-links").body
         let url = link["url"]?.string ?? ""
@@ -82,14 +84,34 @@ struct DemoStory {
             shown.status == .ok && !shown.text.contains("rcs_"),
             "the link shows what it is for, and no secret"
         )
-        let claimed = try await world.send(.post, url)
+        let alone = try await world.send(.post, url)
+        try DemoVoice.proved(alone.status == .unauthorized, "whoever has the link alone gets nothing")
+        let ada = try await member()
+        let claimed = try await ada.claim(url)
         let secret = claimed.json["client_secret"]?.string ?? ""
         try DemoVoice.proved(secret.hasPrefix("rcs_"), "claiming answers client id and secret")
-        let again = try await world.send(.post, url)
+        let again = try await ada.claim(url)
         try DemoVoice.proved(again.status == .notFound, "a second claim finds nothing")
         let seen = try await admin.get("/v1/grants/\(grant["id"]?.string ?? "")").body.text
         try DemoVoice.proved(!seen.contains(secret), "the admin sees the grant and never its secret")
         return (claimed.json["client_id"]?.string ?? "", secret)
+    }
+
+    /// Ada in her browser: with the password that she set by an admin's link, the first time.
+    private func member() async throws -> DemoMember {
+        let ada = DemoMember(world, organization: organization, username: "ada@acme.example")
+        let members = try await users(of: try await person())
+        guard let user = members.first(where: { $0["kind"]?.string == "member" })?["id"]?.string else {
+            throw CommandFailure(.failure, "there is no member account")
+        }
+        if let signedIn = try await ada.signedIn() { return signedIn }
+        let link = try await admin.post("/v1/users/\(user)/password-links").body["url"]?.string ?? ""
+        try DemoVoice.proved(try await ada.setPassword(link).status == .ok, "a one-time link sets her password")
+        guard let signedIn = try await ada.signedIn() else {
+            throw CommandFailure(.failure, "the member could not sign in")
+        }
+        try DemoVoice.proved(true, "she signs in")
+        return signedIn
     }
 
     private func use(_ client: String, _ secret: String) async throws -> String {

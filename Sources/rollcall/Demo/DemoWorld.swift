@@ -6,13 +6,14 @@ import Transparency
 
 /// The others of the story: an HR system with its key, and an integration with its client.
 struct DemoWorld: Sendable {
-    private let base: String
+    let base: String
     private let hook: String
     private let secret: String
     private let outbound = OutboundClient(policy: .operatorChosen)
 
     struct Answer: Sendable {
         let status: HTTPResponse.Status
+        let headers: HTTPFields
         let body: [UInt8]
 
         var text: String { String(decoding: body, as: UTF8.self) }
@@ -93,7 +94,7 @@ struct DemoWorld: Sendable {
             let url = path.hasPrefix("/") ? base + path : path
             let request = OutboundRequest(method: method, url: url, headers: headers, body: body)
             let response = try await outbound.send(request)
-            return Answer(status: response.status, body: response.body)
+            return Answer(status: response.status, headers: response.headers, body: response.body)
         } catch {
             throw CommandFailure(error)
         }

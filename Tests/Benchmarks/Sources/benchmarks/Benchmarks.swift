@@ -28,14 +28,16 @@ struct Measure: ParsableCommand {
     @Option(help: "Directory for logs and the keyring.") var scratch: String
     @Option(help: "Rounds; a base and its figure alternate in each.") var rounds: Int = 3
     @Option(help: "Seconds of one measurement.") var seconds: Double = 5
-    @Option(help: "Which figures: deliveries, apply, tokens, verify, audit; all by default.") var only: [Section] = []
-
+    @Option(help: "Which figures: deliveries, apply, tokens, checks, endings, verify, audit; all by default.") var only:
+        [Section] = []
     @Option(help: "Entries of the log that receipts and pages are asked of.") var entries: Int = 10_000_000
 
     enum Section: String, CaseIterable, ExpressibleByArgument {
         case deliveries
         case apply
         case tokens
+        case checks
+        case endings
         case verify
         case audit
     }
@@ -63,6 +65,8 @@ struct Measure: ParsableCommand {
         let sections = only.isEmpty ? Section.allCases : only
         var table = Table()
         if sections.contains(.tokens) { try bench.tokens(into: &table) }
+        if sections.contains(.checks) { try bench.checks(into: &table) }
+        if sections.contains(.endings) { try bench.endings(into: &table) }
         if sections.contains(.apply) { try bench.apply(into: &table) }
         if sections.contains(.deliveries) { try bench.deliveries(into: &table) }
         if sections.contains(.verify) { try bench.verify(into: &table) }

@@ -8,6 +8,16 @@ enum HTTP {
         return Array("GET \(path) HTTP/1.1\r\nhost: 127.0.0.1\r\n\(authorization)\r\n".utf8)
     }
 
+    /// As a proxy asks.
+    static func check(_ question: String, token: String?) -> [UInt8] {
+        var head = "GET /authz/check?\(question) HTTP/1.1\r\nhost: 127.0.0.1\r\nx-forwarded-for: 127.0.0.1\r\n"
+        head += "x-rollcall-proxy: \(proxySecret)\r\n"
+        if let token { head += "authorization: Bearer \(token)\r\n" }
+        return Array((head + "\r\n").utf8)
+    }
+
+    static let proxySecret = "proxy-of-the-benchmarks-0123456789abcdef"
+
     static func post(
         _ path: String,
         body: String,

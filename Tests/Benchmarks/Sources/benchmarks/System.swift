@@ -73,6 +73,18 @@ struct System {
         server?.end()
         port = try FreePort.take()
         let began = Date()
+        server = try start(roles: roles, at: port)
+        readyAfter = Date().timeIntervalSince(began) * 1000
+    }
+
+    /// Another server on the same database, ready.
+    func beside(roles: String) throws -> (process: ChildProcess, port: Int) {
+        let port = try FreePort.take()
+        return (try start(roles: roles, at: port), port)
+    }
+
+    private func start(roles: String, at port: Int) throws -> ChildProcess {
+        let began = Date()
         let child = try ChildProcess(
             program,
             ["serve"],
@@ -82,24 +94,27 @@ struct System {
                 "ROLLCALL_KEYRING_FILE": keyring,
                 "ROLLCALL_CHECKPOINT_KEY_FILE": checkpointKey,
                 "ROLLCALL_CHECKPOINT_COPIES": checkpointCopies,
-                "ROLLCALL_PUBLIC_URL": "http://127.0.0.1:\(port)",
+                "ROLLCALL_PUBLIC_URL": "http://127.0.0.1:\(self.port)",
                 "ROLLCALL_BIND": "127.0.0.1:\(port)",
                 "ROLLCALL_METRICS_BIND": "off",
+                "ROLLCALL_PROXY_CREDENTIALS": "bench * \(HTTP.proxySecret)",
+                "ROLLCALL_RATE_PER_ADDRESS": "off",
+                "ROLLCALL_RATE_PER_CLIENT": "off",
+                "ROLLCALL_RATE_OF_CHECKS": "off",
                 "ROLLCALL_ROLES": roles,
                 "ROLLCALL_LOG_LEVEL": "warning",
             ],
             log: log
         )
-        server = child
         while Date().timeIntervalSince(began) < ChildProcess.patience {
             guard child.isRunning else { throw ChildError.notReady("rollcall serve", log: log) }
             // Refused until it listens.
             if let answer = try? Load.once(port: port, HTTP.get("/readyz")), answer.status == 200 {
-                readyAfter = Date().timeIntervalSince(began) * 1000
-                return
+                return child
             }
             Thread.sleep(forTimeInterval: 0.01)
         }
+        child.end()
         throw ChildError.notReady("rollcall serve", log: log)
     }
 
@@ -146,7 +161,7 @@ struct System {
     }
 
     /// A grant of a user of an integration, whose secret is known: the client of the token figures.
-    func client() throws -> (id: String, secret: String) {
+    func client(named username: String = "crm.robot") throws -> (id: String, secret: String) {
         let line = try String(contentsOfFile: keyring, encoding: .utf8).split(whereSeparator: \.isWhitespace)
         guard line.count == 2, let material = Data(base64Encoded: String(line[1])) else {
             throw ChildError.unexpected("the keyring is not one line of id and key")
@@ -154,13 +169,13 @@ struct System {
         let secret = ClientSecret.make()
         let digest = ClientSecret.digest(of: secret, under: material).map { String(format: "%02x", $0) }.joined()
         let id = UUID()
-        try integrations(1)
+        if try query("SELECT count(*) FROM integrations") == "0" { try integrations(1) }
         _ = try query(
             """
             WITH made AS (
                 INSERT INTO users (organization_id, id, kind, role, username, integration_id, status, created_at,
                     updated_at)
-                SELECT organization_id, gen_random_uuid(), 'integration', 'integration', 'crm.robot', id, 'active',
+                SELECT organization_id, gen_random_uuid(), 'integration', 'integration', '\(username)', id, 'active',
                     now(), now()
                 FROM integrations LIMIT 1
                 RETURNING organization_id, id, integration_id), granted AS (

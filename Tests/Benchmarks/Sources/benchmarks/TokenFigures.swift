@@ -33,7 +33,7 @@ extension Bench {
         }
     }
 
-    private func accessToken(by ask: [UInt8], of system: System) throws -> String {
+    func accessToken(by ask: [UInt8], of system: System) throws -> String {
         struct Issued: Decodable {
             let token: String
             enum CodingKeys: String, CodingKey { case token = "access_token" }
