@@ -213,13 +213,15 @@ class OpenAPI(unittest.TestCase):
             self.skipTest("not chosen")
         folder = self.development.folder
         tally = folder / f"{role}.json"
+        # Most of what the others ask for is refused alike.
+        examples = EXAMPLES if role == "admin" else max(1, EXAMPLES // 2)
         environment = os.environ | {
             "PYTHONPATH": str(HERE), "ROLLCALL_TALLY": str(tally),
             "ROLLCALL_SEEDED": json.dumps({"known": self.seeds.known, "spared": self.seeds.spared})}
         run = subprocess.run(
             [str(pathlib.Path(sys.executable).parent / "st"), "--config-file", str(HERE / "openapi.toml"), "run",
              self.seeds.base + "/v1/openapi.json", "--header", f"Authorization: Bearer {token}",
-             "--checks", ",".join(CHECKS), "--phases", phases, "--max-examples", str(EXAMPLES), "--seed", SEED,
+             "--checks", ",".join(CHECKS), "--phases", phases, "--max-examples", str(examples), "--seed", SEED,
              "--no-color"],
             cwd=folder, env=environment, capture_output=True, text=True)
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
