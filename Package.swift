@@ -160,6 +160,7 @@ let package = Package(
         // Pure rooms.
         .room("Filter"),
         .room("Transparency", uses: [.crypto]),
+        .room("Evidence", uses: ["Transparency"]),
         .room(
             "Domain",
             uses: [
@@ -243,6 +244,7 @@ let package = Package(
         ),
         .tests("Filter", uses: ["Filter", "Transparency"]),
         .tests("Transparency", uses: ["Transparency", .crypto]),
+        .tests("Evidence", uses: ["Evidence", "Domain", "Transparency"]),
         .tests("Domain", uses: ["Domain", "Filter", "Transparency", "TestSupport", .crypto, .cryptoExtras]),
         .tests(
             "Edge",
