@@ -39,10 +39,12 @@ package struct ActionKind: Hashable, Sendable {
         self = Self.exact[action] ?? Self.byVerb(action) ?? ActionKind(.call, .other)
     }
 
-    /// By the last word, for what the table does not name.
+    /// By what stands behind the dot, or its last word (`key_added`), for what the table does not name.
     private static func byVerb(_ action: String) -> ActionKind? {
         guard !action.hasPrefix("ext."), let dot = action.lastIndex(of: ".") else { return nil }
-        return verbs[String(action[action.index(after: dot)...])]
+        let verb = action[action.index(after: dot)...]
+        let word = verb.lastIndex(of: "_").map { verb[verb.index(after: $0)...] } ?? verb
+        return verbs[String(verb)] ?? verbs[String(word)]
     }
 
     private static let verbs: [String: ActionKind] = [
@@ -54,7 +56,7 @@ package struct ActionKind: Hashable, Sendable {
         "refused": .init(.entity, .update), "adopted": .init(.entity, .update), "captured": .init(.entity, .update),
         "approved": .init(.entity, .update), "withdrawn": .init(.entity, .update), "moved": .init(.entity, .update),
         "fetched": .init(.entity, .update), "expiring": .init(.entity, .update), "rotated": .init(.entity, .update),
-        "refreshed": .init(.entity, .update), "secret_rotated": .init(.entity, .update),
+        "refreshed": .init(.entity, .update),
         "started": .init(.entity, .update), "stalled": .init(.entity, .update),
         "denied": .init(.entity, .update), "registered": .init(.entity, .update),
         "removed": .init(.entity, .delete), "ended": .init(.entity, .delete), "expired": .init(.entity, .delete),
