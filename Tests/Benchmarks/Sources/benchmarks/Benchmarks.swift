@@ -28,8 +28,8 @@ struct Measure: ParsableCommand {
     @Option(help: "Directory for logs and the keyring.") var scratch: String
     @Option(help: "Rounds; a base and its figure alternate in each.") var rounds: Int = 3
     @Option(help: "Seconds of one measurement.") var seconds: Double = 5
-    @Option(help: "Which figures: deliveries, apply, tokens, checks, endings, verify; all by default.") var only:
-        [Section] = []
+    @Option(help: "Which figures: deliveries, apply, tokens, checks, endings, verify, export; all by default.")
+    var only: [Section] = []
 
     enum Section: String, CaseIterable, ExpressibleByArgument {
         case deliveries
@@ -38,6 +38,7 @@ struct Measure: ParsableCommand {
         case checks
         case endings
         case verify
+        case export
     }
 
     func validate() throws {
@@ -67,6 +68,7 @@ struct Measure: ParsableCommand {
         if sections.contains(.apply) { try bench.apply(into: &table) }
         if sections.contains(.deliveries) { try bench.deliveries(into: &table) }
         if sections.contains(.verify) { try bench.verify(into: &table) }
+        if sections.contains(.export) { try bench.export(into: &table) }
         print(table.text)
     }
 }
