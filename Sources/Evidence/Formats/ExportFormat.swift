@@ -35,11 +35,9 @@ package struct EntryWriter: Sendable {
     package let origin: String
     private var isFirst = true
 
-    /// `isContinued`: the beginning of the export was written before, by another writer.
-    package init(_ format: ExportFormat, origin: String, isContinued: Bool = false) {
+    package init(_ format: ExportFormat, origin: String) {
         self.format = format
         self.origin = origin
-        isFirst = !isContinued
     }
 
     /// What stands in front of the first entry.
