@@ -80,6 +80,7 @@ class Seeds:
         self.workspace = self.make(f"/v1/workspaces/{self.workspace_id}/tokens", {
             "name": "Fuzz", "scopes": ["people:read", "users:read", "audit:append"]})
         self.make("/v1/tokens", {"name": "Seed", "scopes": ["people:read"], "expires_at": later(30)})
+        self.make("/v1/audit/queries", {"name": "Refusals", "mode": "range", "filter": "outcome eq \"refused\""})
         self.make("/v1/scopes", {"scope": "ledger:read", "opens": "Reads the ledger"})
         self.collect()
 
@@ -169,7 +170,7 @@ class Seeds:
     def collect(self):
         """Ids of everything that is there, by prefix; and what no request may end."""
         for noun in ("workspaces", "tokens", "sources", "deliveries", "rejected-requests", "events", "people", "users",
-                     "integrations", "grants", "apps", "authorizations", "approvals"):
+                     "integrations", "grants", "apps", "authorizations", "approvals", "audit/queries"):
             for item in self.made("GET", f"/v1/{noun}")["items"]:
                 self.known.setdefault(item["id"][:3], []).append(item["id"])
         self.known["custodian"] = [self.me]
