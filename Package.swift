@@ -29,6 +29,7 @@ extension [Resource] {
             "0015_log",
             "0016_issuing",
             "0017_members",
+            "0018_queries",
         ].map { .embedInCode("\($0).sql") }
     }
 }
@@ -160,6 +161,7 @@ let package = Package(
         // Pure rooms.
         .room("Filter"),
         .room("Transparency", uses: [.crypto]),
+        .room("Evidence", uses: ["Transparency"]),
         .room(
             "Domain",
             uses: [
@@ -191,7 +193,7 @@ let package = Package(
         ),
         .door("Webhooks", uses: [.serviceLifecycle]),
         .door("OAuth", uses: ["Outbound", .mustache], resources: [.embedInCode("Pages")]),
-        .door("API", uses: [.hummingbirdCore]),
+        .door("API", uses: ["Evidence", .hummingbirdCore]),
 
         // Outgoing connections, and the engines.
         .room(
@@ -215,7 +217,8 @@ let package = Package(
         .executableTarget(
             name: "rollcall",
             dependencies: [
-                "App", "AuditLog", "Domain", "Transparency", "Outbound", "Storage", "Postgres", .argumentParser,
+                "App", "AuditLog", "Domain", "Evidence", "Transparency", "Outbound", "Storage", "Postgres",
+                .argumentParser,
                 .configuration,
                 .crypto, .httpTypes, .logging, .serviceLifecycle, .systemPackage,
             ],
@@ -243,6 +246,7 @@ let package = Package(
         ),
         .tests("Filter", uses: ["Filter", "Transparency"]),
         .tests("Transparency", uses: ["Transparency", .crypto]),
+        .tests("Evidence", uses: ["Evidence", "Domain", "Transparency"]),
         .tests("Domain", uses: ["Domain", "Filter", "Transparency", "TestSupport", .crypto, .cryptoExtras]),
         .tests(
             "Edge",
@@ -254,7 +258,8 @@ let package = Package(
         .tests(
             "API",
             uses: [
-                "API", "TestSupport", "Edge", "Storage", "Postgres", "Domain", "Transparency", .httpTypes, .hummingbird,
+                "API", "Evidence", "TestSupport", "Edge", "Storage", "Postgres", "Domain", "Transparency", .httpTypes,
+                .hummingbird,
                 .hummingbirdTesting, .logging, .nioCore, .serviceLifecycle,
             ]
         ),

@@ -33,5 +33,6 @@ package enum Migrations {
         EmbeddedMigration(name: "0015_log", sql: PackageResources._015_log_sql),
         EmbeddedMigration(name: "0016_issuing", sql: PackageResources._016_issuing_sql),
         EmbeddedMigration(name: "0017_members", sql: PackageResources._017_members_sql),
+        EmbeddedMigration(name: "0018_queries", sql: PackageResources._018_queries_sql),
     ]
 }

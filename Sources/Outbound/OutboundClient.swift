@@ -24,6 +24,22 @@ package struct OutboundClient: Sendable {
 
     /// The peer's answer, whatever its status.
     package func send(_ request: OutboundRequest) async throws(OutboundError) -> OutboundResponse {
+        try await send(request, sink: nil)
+    }
+
+    /// The same, but the body of a success goes to `receive` as it comes and is not kept; `responseBodyBytes` does not
+    /// bound it. False from `receive` ends the exchange as ``OutboundError/cancelled``.
+    package func send(
+        _ request: OutboundRequest,
+        receiving receive: @escaping @Sendable ([UInt8]) async -> Bool
+    ) async throws(OutboundError) -> OutboundResponse {
+        try await send(request, sink: receive)
+    }
+
+    private func send(
+        _ request: OutboundRequest,
+        sink: OutboundExchange.Sink?
+    ) async throws(OutboundError) -> OutboundResponse {
         let url: OutboundURL
         do throws(URLRefusal) {
             url = try OutboundURL(request.url, policy: policy)
@@ -37,7 +53,7 @@ package struct OutboundClient: Sendable {
         var failure = OutboundError.nameUnresolved(host: url.host)
         for address in addresses.prefix(Self.mostAttempts) {
             do throws(OutboundError) {
-                return try await attempt(request, to: url, at: address, before: deadline)
+                return try await attempt(request, sink, to: url, at: address, before: deadline)
             } catch {
                 // Only a connection that never was may be tried elsewhere: nothing has been sent.
                 guard case .connectionFailed = error else { throw error }
@@ -58,11 +74,12 @@ package struct OutboundClient: Sendable {
     /// One connection to one address, given up at the deadline.
     private func attempt(
         _ request: OutboundRequest,
+        _ sink: OutboundExchange.Sink?,
         to url: OutboundURL,
         at address: IPAddress,
         before deadline: NIODeadline
     ) async throws(OutboundError) -> OutboundResponse {
-        let exchange = OutboundExchange(request: request, url: url, address: address)
+        let exchange = OutboundExchange(request: request, url: url, address: address, sink: sink)
         let result = await withTaskGroup(of: Result<OutboundResponse, OutboundError>.self) { group in
             group.addTask { await exchange.run() }
             group.addTask {
@@ -83,6 +100,10 @@ struct OutboundExchange: Sendable {
     let request: OutboundRequest
     let url: OutboundURL
     let address: IPAddress
+    /// Where the body of a success goes; nil: it is kept.
+    let sink: Sink?
+
+    typealias Sink = @Sendable ([UInt8]) async -> Bool
 
     func run() async -> Result<OutboundResponse, OutboundError> {
         do {
@@ -136,8 +157,13 @@ struct OutboundExchange: Sendable {
             guard let field = HTTPField.Name(name) else { throw OutboundError.responseMalformed(host: url.host) }
             headers.append(HTTPField(name: field, value: value))
         }
+        let isSuccess = (200..<300).contains(response.status.code)
         var body: [UInt8] = []
         for try await chunk in response.body {
+            if let sink, isSuccess {
+                guard await sink(Array(chunk.readableBytesView)) else { throw OutboundError.cancelled }
+                continue
+            }
             guard body.count + chunk.readableBytes <= request.limits.responseBodyBytes else {
                 throw OutboundError.responseTooLarge(host: url.host, limitBytes: request.limits.responseBodyBytes)
             }

@@ -42,6 +42,8 @@ package enum ChangeRefusal: Error, Sendable, Hashable {
             self = .conflict("This slug is taken.")
         case "users_username_unique":
             self = .conflict("An active user has this username.")
+        case "audit_queries_name_unique":
+            self = .conflict("There is a saved query of this name.")
         case "scopes_pkey":
             self = .conflict("There is a scope of this name.")
         case "grants_workspace", "integrations_workspace", "tokens_workspace":

@@ -5,7 +5,10 @@ struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
         abstract: "Who did what, on whose behalf, by what authority.",
-        subcommands: [Query.self, Get.self, Log.self, Checkpoint.self, Prove.self, Export.self, Check.self]
+        subcommands: [
+            Query.self, Tail.self, SavedQuery.self, Get.self, Log.self, Checkpoint.self, Prove.self, Export.self,
+            Check.self,
+        ]
     )
 
     static let columns = [
@@ -14,41 +17,6 @@ struct AuditCommand: ParsableCommand {
         Column("TARGET", "display/target", "target/id"), Column("OUTCOME", "outcome"), Column("REASON", "reason"),
         Column("ORIGIN", "client_ip"),
     ]
-
-    struct Query: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Find audit entries.",
-            discussion: """
-                Every option narrows the answer further.
-
-                EXAMPLES
-                  rollcall audit query --person per_01…
-                  rollcall audit query --actor payroll-ada --since 2026-11-01T00:00:00Z
-                  rollcall audit query --action grant.created --all -o csv >grants.csv
-                  rollcall audit query --filter 'outcome eq "refused"' -o jsonl
-                """
-        )
-        @Option(help: "Id or username of who acted.") var actor: String?
-        @Option(help: "Id of what was acted upon.") var target: String?
-        @Option(help: "Action code.") var action: String?
-        @Option(help: "Id of the person concerned.") var person: String?
-        @Option(help: ArgumentHelp("Recorded at or after; RFC 3339.", valueName: "time")) var since: String?
-        @Option(help: ArgumentHelp("Recorded before; RFC 3339.", valueName: "time")) var until: String?
-        @Option(help: ArgumentHelp("SCIM filter over the JSON names.", valueName: "filter")) var filter: String?
-        @OptionGroup var page: PageOptions
-        @OptionGroup var client: ClientOptions
-
-        func run() async throws {
-            try await Listing(
-                path: "/v1/audit/entries",
-                query: [
-                    ("actor", actor), ("target", target), ("action", action), ("person", person), ("since", since),
-                    ("until", until), ("filter", filter),
-                ],
-                columns: columns
-            ).print(client, page)
-        }
-    }
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

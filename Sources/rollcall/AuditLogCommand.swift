@@ -64,29 +64,6 @@ extension AuditCommand {
             try Output.standard.write(text: String(decoding: bytes, as: UTF8.self))
         }
     }
-
-    struct Export: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Copy the log into a directory, as rollcall-verify and other verifiers read it.",
-            discussion: """
-                The directory is laid out as C2SP tlog-tiles says. Run again, it fetches what is new: full tiles are \
-                not fetched twice. The checkpoint is written last, so that what it covers is there.
-
-                EXAMPLES
-                  rollcall audit export --log ./log
-                  rollcall-verify range ./log --vkey "$VKEY"
-                """
-        )
-        @Option(help: ArgumentHelp("The directory; it is made where it is missing.", valueName: "directory"))
-        var log: String
-        @Flag(help: "Say nothing of the progress.") var quiet = false
-        @OptionGroup var connection: ConnectionOptions
-
-        func run() async throws {
-            let remote = try await RemoteLog(connection.client())
-            try await LogCopy(of: remote, in: log, isQuiet: quiet).run()
-        }
-    }
 }
 
 /// The log of the caller's organization on a server.

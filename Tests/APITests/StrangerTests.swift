@@ -54,7 +54,15 @@ import Transparency
             VALUES (\(organization.id), \(authorization), \(app), \(admin.user), '{people:read}', 'active', now(), now())
             """
         )
+        let query = api.fixture.store.newID(AuditQueryID.self)
+        _ = try await api.fixture.owner.query(
+            """
+            INSERT INTO audit_queries (organization_id, id, name, mode, created_by, created_at)
+            VALUES (\(organization.id), \(query), 'q', 'tail', \(admin.user), now())
+            """
+        )
         return [
+            "qry": query.description,
             "org": organization.id.description,
             "app": app.description, "aut": authorization.description,
             "ent": try #require(leaf?["id"]?.string), "src": source.id.description, "key": source.key.description,

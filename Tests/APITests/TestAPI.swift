@@ -125,6 +125,17 @@ struct TestAPI: Sendable {
         return answer
     }
 
+    /// An answer that is no JSON.
+    func file(_ path: String, as account: TestAccount) async throws -> (status: Int, text: String, fields: HTTPFields) {
+        let response = try await client.executeRequest(
+            uri: path,
+            method: .get,
+            headers: [.authorization: account.bearer, .xForwardedFor: "192.0.2.10"],
+            body: nil
+        )
+        return (response.status.code, String(buffer: response.body), response.headers)
+    }
+
     func get(_ path: String, as account: TestAccount, from address: String = "192.0.2.10") async throws -> Answer {
         try await send(.get, path, as: account, from: address)
     }

@@ -68,6 +68,6 @@ def after_call(context, case, response):
         json.dump(statuses, file)
 
 
-@schemathesis.deserializer("application/octet-stream", "text/plain")
+@schemathesis.deserializer("application/octet-stream", "text/plain", "text/csv", "application/x-ndjson")
 def as_bytes(context, response):
     return response.content.decode("latin-1")

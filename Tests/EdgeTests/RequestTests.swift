@@ -85,6 +85,13 @@ import Transparency
             #expect(refused.status == .methodNotAllowed)
             #expect(refused.headers[.allow] == "GET, HEAD, OPTIONS, POST")
             #expect(try json(refused)["type"] == "/problems/method-not-allowed")
+            for name in ["TRACE", "QUERY", "PROPFIND", "BREW"] {
+                let method = try #require(HTTPRequest.Method(rawValue: name))
+                let odd = try await client.execute(uri: "/v1/things", method: method)
+                #expect(odd.status == .methodNotAllowed, "\(name)")
+                #expect(odd.headers[.allow] == "GET, HEAD, OPTIONS, POST")
+                #expect(try await client.execute(uri: "/nowhere", method: method).status == .notFound, "\(name)")
+            }
             let options = try await client.execute(uri: "/v1/things", method: .options)
             #expect(options.status == .noContent)
             #expect(options.headers[.allow] == "GET, HEAD, OPTIONS, POST")

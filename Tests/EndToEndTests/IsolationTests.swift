@@ -96,7 +96,8 @@ extension EndToEnd {
             }
             var ids: [String: Set<String>] = [:]
             let operations = try await Operation.all(of: admin)
-            for operation in operations where operation.method == .post && operation.path == "/v1/apps" {
+            let made: Set = ["/v1/apps", "/v1/audit/queries"]
+            for operation in operations where operation.method == .post && made.contains(operation.path) {
                 _ = try await operation.send(as: admin, to: operation.path)
             }
             for operation in operations where operation.isList {
@@ -198,6 +199,21 @@ extension EndToEnd {
                     let answer = try await mine.get(operation.path + query)
                     let leaked = strangers.all.filter { answer.text.contains($0) }
                     #expect(leaked.isEmpty, "\(operation.path)\(query)")
+                    asked += 1
+                }
+            }
+            for path in [
+                "/v1/audit/search?limit=200&mode=tail", "/v1/audit/search?limit=200&mode=range",
+                "/v1/audit/export?format=ndjson",
+            ] {
+                var queries = [path]
+                if let cursor = try await theirs.get(path).json["next_cursor"]?.string {
+                    queries.append(path + "&cursor=\(cursor)")
+                }
+                for query in queries {
+                    let answer = try await mine.get(query)
+                    let leaked = strangers.all.filter { answer.text.contains($0) }
+                    #expect(leaked.isEmpty, "\(query)")
                     asked += 1
                 }
             }

@@ -55,6 +55,60 @@ extension EndToEnd {
             }
         }
 
+        @Test func `entries are exported to a file that has its name once it is whole`() async throws {
+            try await Development.with("export") { development in
+                for number in 0..<5 {
+                    _ = try await Story.join("x-\(number)", userName: "=x\(number)@acme.example", development)
+                }
+                #expect(try await development.settle())
+                try await eventually { try await self.unsigned(development) == 0 }
+                let directory = development.home + "-exports"
+                defer { try? FileManager.default.removeItem(atPath: directory) }
+                try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+                let export = "rollcall audit export --home \(development.home)"
+                try await expect(0, "\(export) --format ndjson --to 12 --out \(directory)/all.ndjson")
+                let whole = "test ! -e \(directory)/all.ndjson.partial"
+                try await expect(0, whole + " && test $(stat -c %a \(directory)/all.ndjson) = 600")
+                let text = try String(contentsOfFile: directory + "/all.ndjson", encoding: .utf8)
+                let lines = try text.split(separator: "\n").map { try JSON.parse(Array($0.utf8)) }
+                #expect(lines.compactMap { $0["index"]?.int64 } == (0..<12).map(\.self))
+                #expect(
+                    try lines.allSatisfy { line in
+                        let leaf = try #require(try line["entry"]?.canonical())
+                        return line["hash"]?.string == MerkleHash.leaf(leaf).base64
+                    }
+                )
+                // It goes on where it ended, and both are the whole.
+                try await expect(
+                    0,
+                    "\(export) --format ndjson --to 5 --out - >\(directory)/a && \(export) --format ndjson --from 5 --to 12"
+                        + " --quiet --out \(directory)/b && cat \(directory)/a \(directory)/b | cmp - \(directory)/all.ndjson"
+                )
+                for format in ["csv", "ocsf", "ecs", "cef", "cloudevents", "cloudevents-batch"] {
+                    try await expect(
+                        0,
+                        "\(export) --format \(format) --out \(directory)/e.\(format) && test -s \(directory)/e.\(format)"
+                    )
+                }
+                // Nothing is left of one that never began, and what was there stays.
+                try await expect(1, "\(export) --format ndjson --filter '(' --out \(directory)/all.ndjson")
+                try await expect(0, whole + " && test $(wc -l <\(directory)/all.ndjson) = 12")
+                try await expect(2, "\(export) --format ndjson")
+                try await expect(2, "\(export) --log x --format csv --out y")
+                let home = "--home \(development.home)"
+                try await expect(0, "rollcall audit tail \(home) --from 3 | head -1 | grep -q '\"index\":3'")
+                let query = "rollcall audit query \(home)"
+                try await expect(0, query + " --mode range --filter 'text co \"x3@\"' -o jsonl | grep -q x3@")
+                try await expect(
+                    0,
+                    "id=$(rollcall audit saved create Joins --filter 'action eq \"person.created\"' \(home) -o json"
+                        + " | grep -o 'qry_[a-z0-9]*')"
+                        + " && test $(rollcall audit query --saved $id --all \(home) -o jsonl | wc -l) = 5"
+                        + " && rollcall audit saved remove $id \(home)"
+                )
+            }
+        }
+
         @Test func `files of a log are for its own auditors, and reading them is told`() async throws {
             try await Development.with("logfiles") { development in
                 let organization = development.organization()["id"]?.string ?? ""

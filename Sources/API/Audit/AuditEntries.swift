@@ -55,7 +55,7 @@ extension Operation {
 
 extension APICall {
     /// Whether what stands behind digests is shown. Integration users see the leaves as they are, whatever their scopes.
-    fileprivate var readsPersonalData: Bool {
+    var readsPersonalData: Bool {
         switch caller.role {
         case .securityAdmin, .auditor: true
         case .member, .integration, .source: false
@@ -79,7 +79,7 @@ extension AuditPosition: ListPosition {
 
 extension AuditEntryView {
     /// The leaf's members, what stands behind its digests, and names for people. `names` nil: neither.
-    fileprivate func json(_ names: [String: String]?) -> JSON.Object {
+    func json(_ names: [String: String]?) -> JSON.Object {
         var json = members
         guard let names else {
             json["disclosed"] = .null

@@ -65,6 +65,7 @@ enum AuditParameters {
 }
 
 extension PathTarget {
+    static let auditQuery = PathTarget(AuditTarget.auditQuery)
     static let auditEntry = PathTarget(AuditTarget.auditEntry)
 }
 
@@ -113,6 +114,11 @@ extension Schema {
     ]
 
     static let auditEntry = Schema.object(leafMembers, isOpen: true).named("AuditEntry", example: .object(example))
+
+    static let foundAuditEntry = Schema.object(
+        leafMembers + [("index", integer().described("Place in the log."))],
+        isOpen: true
+    ).named("FoundAuditEntry", example: .object(example.merged(with: ["index": 20_852_162])))
 
     static let wholeAuditEntry = Schema.object(
         leafMembers + [("leaf", .string.described("RFC 8785 JSON, exactly as hashed."))],

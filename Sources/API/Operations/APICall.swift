@@ -84,6 +84,13 @@ package struct APICall: Sendable {
         try EntityTag.required(in: request.headers).version
     }
 
+    /// Whether the token that began this call is good still. What goes on for long asks before each step.
+    func isStillAdmitted() async throws -> Bool {
+        guard let facts = try await store.facts(of: try Authenticator.bearer(in: request.headers)) else { return false }
+        return facts.refusal(from: context.client, for: door.audience) == nil
+            && operation.access.scopes.contains(where: facts.caller.scopes.contains)
+    }
+
     /// Reads rows of the caller's organization.
     package func read<Output: Sendable>(
         _ body: (OrganizationTransaction) async throws -> Output
@@ -138,6 +145,8 @@ package struct APIAnswer: Sendable {
     package var body: JSON?
     /// A body that is no JSON.
     private(set) var file: [UInt8]?
+    /// A body that is made while it is sent.
+    private(set) var stream: (@concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void)?
     package var fields: HTTPFields = [:]
     /// What the entry of a read holds in `after`. nil where a change holds its entry already.
     var notes: JSON.Object?
@@ -170,6 +179,20 @@ package struct APIAnswer: Sendable {
         return answer
     }
 
+    /// A body that `write` makes while it is sent, once the entry is committed. When it throws, the connection ends without
+    /// the last chunk, so that what came is not taken for the whole.
+    package static func stream(
+        type: String,
+        notes: JSON.Object,
+        _ write: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
+    ) -> APIAnswer {
+        var answer = APIAnswer(nil)
+        answer.stream = write
+        answer.fields[.contentType] = type
+        answer.notes = notes
+        return answer
+    }
+
     /// What a thing is after a change whose entries are committed with it.
     package static func changed(_ body: JSON.Object, version: Int64? = nil) -> APIAnswer {
         var answer = APIAnswer(.object(body))
@@ -194,6 +217,13 @@ package struct APIAnswer: Sendable {
     }
 
     var response: Response {
+        if let stream {
+            let body = ResponseBody { writer in
+                try await stream(&writer)
+                try await writer.finish(nil)
+            }
+            return Response(status: status, headers: fields, body: body)
+        }
         if let file {
             return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: file)))
         }

@@ -8,6 +8,6 @@ extension Operation {
         integrations,
         grants, grantKeys,
         apps, authorizations,
-        auditEntries, reportedAuditEntries, auditLog, openAPI,
+        auditEntries, reportedAuditEntries, auditSearch, savedQueries, auditExport, auditLog, openAPI,
     ].flatMap(\.self)
 }

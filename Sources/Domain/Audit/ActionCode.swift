@@ -126,6 +126,11 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case sourceRead = "source.read"
 
     case auditRead = "audit.read"
+    /// Entries from index `after.from` to before `after.to` left in a format.
+    case auditExported = "audit.exported"
+    case auditQuerySaved = "audit_query.created"
+    case auditQueryRemoved = "audit_query.removed"
+    case auditQueryRead = "audit_query.read"
     case logAdopted = "log.adopted"
     /// Asked to keep entries of an API of the organization. The entries themselves have the API's codes
     /// (``AuditAction/external(_:)``).

@@ -190,6 +190,7 @@ package struct AuditTarget: Sendable, Hashable {
     package static func delivery(_ id: DeliveryID) -> AuditTarget { AuditTarget("delivery", id) }
     package static func rejectedRequest(_ id: RejectedRequestID) -> AuditTarget { AuditTarget("rejected_request", id) }
     package static func event(_ id: EventID) -> AuditTarget { AuditTarget("event", id) }
+    package static func auditQuery(_ id: AuditQueryID) -> AuditTarget { AuditTarget("audit_query", id) }
     package static func auditEntry(_ id: AuditEntryID) -> AuditTarget { AuditTarget("audit_entry", id) }
 }
 

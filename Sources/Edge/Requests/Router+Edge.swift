@@ -19,7 +19,7 @@ extension Router where Context == EdgeContext {
             var allowed = known.union([.options])
             if known.contains(.get) { allowed.insert(.head) }
             let names = allowed.map(\.rawValue).sorted()
-            for method in Self.answered where !known.contains(method) && !(method == .head && known.contains(.get)) {
+            for method in Self.closed where !known.contains(method) && !(method == .head && known.contains(.get)) {
                 on(path, method: method) { _, _ in
                     guard method == .options else { throw EdgeError.methodNotAllowed(allowed: names) }
                     return Response(status: .noContent, headers: [.allow: names.joined(separator: ", ")])
@@ -28,5 +28,6 @@ extension Router where Context == EdgeContext {
         }
     }
 
-    private static var answered: [HTTPRequest.Method] { [.get, .head, .post, .put, .patch, .delete, .options, .trace] }
+    /// Methods that every path answers, be it by saying which it takes; TRACE, which none takes, stands for all others.
+    static var closed: [HTTPRequest.Method] { [.get, .head, .post, .put, .patch, .delete, .options, .trace] }
 }

@@ -49,6 +49,18 @@ package struct AuditEntryView: Sendable {
     }
 }
 
+extension AuditEntryView {
+    /// Of a row of `audit_entries`: `id`, `recorded_at`, `leaf`.
+    init(_ row: PostgresRow) throws {
+        leaf = try row.decode("leaf", as: [UInt8].self)
+        guard let members = try JSON.parse(leaf).object else {
+            throw row.refusal(of: "leaf", because: .malformed("not an object"))
+        }
+        self.members = members
+        position = AuditPosition(recordedAt: try row.decode("recorded_at"), id: try row.decode("id"))
+    }
+}
+
 extension OrganizationTransaction {
     /// The next entries before `position`, newest first, with what stands behind their digests if `disclosing`.
     ///
@@ -105,18 +117,14 @@ extension OrganizationTransaction {
     }
 
     private func entries(_ rows: PostgresRows, disclosing: Bool) async throws -> [AuditEntryView] {
-        var entries = try rows.map { row in
-            let leaf = try row.decode("leaf", as: [UInt8].self)
-            guard let members = try JSON.parse(leaf).object else {
-                throw row.refusal(of: "leaf", because: .malformed("not an object"))
-            }
-            return AuditEntryView(
-                position: AuditPosition(recordedAt: try row.decode("recorded_at"), id: try row.decode("id")),
-                leaf: leaf,
-                members: members
-            )
-        }
-        guard disclosing, !entries.isEmpty else { return entries }
+        let entries = try rows.map { try AuditEntryView($0) }
+        return disclosing ? try await disclosed(entries) : entries
+    }
+
+    /// The same with what stands behind their digests.
+    package func disclosed(_ entries: [AuditEntryView]) async throws -> [AuditEntryView] {
+        guard !entries.isEmpty else { return [] }
+        var entries = entries
         let disclosures = try await disclosures(of: entries.map(\.position.id))
         for place in entries.indices { entries[place].disclosures = disclosures[entries[place].position.id] ?? [] }
         return entries

@@ -58,6 +58,37 @@ struct APIClient: Sendable {
         return response.body
     }
 
+    /// What is no JSON, of any length: its bytes go to `receive` as they come; false from it ends the exchange. Returns
+    /// the answer's header fields. A failure tells whether the answer had begun by what `receive` got.
+    func stream(
+        _ path: String,
+        query: [(String, String?)],
+        _ receive: @escaping @Sendable ([UInt8]) async -> Bool
+    ) async throws(CommandFailure) -> HTTPFields {
+        var headers = HTTPFields()
+        headers[.authorization] = "Bearer " + token
+        headers[.accept] = "*/*"
+        headers[.userAgent] = "rollcall"
+        let written = query.compactMap { name, value in value.map { name + "=" + URLText.escaped($0) } }
+        let request = OutboundRequest(
+            url: base + path + (written.isEmpty ? "" : "?" + written.joined(separator: "&")),
+            headers: headers,
+            limits: OutboundLimits(total: Self.longestStream, idle: Self.longestPause)
+        )
+        let response: OutboundResponse
+        do throws(OutboundError) {
+            response = try await outbound.send(request, receiving: receive)
+        } catch {
+            throw CommandFailure(error)
+        }
+        guard response.status.kind == .successful else { throw CommandFailure(response) }
+        return response.headers
+    }
+
+    private static let longestStream = Duration.seconds(6 * 3600)
+    /// A filter that selects little has the server look for long.
+    private static let longestPause = Duration.seconds(120)
+
     private func send(
         _ method: HTTPRequest.Method,
         _ path: String,

@@ -25,6 +25,8 @@ struct Listing {
     let path: String
     var query: [(String, String?)] = []
     let columns: [Column]
+    /// The member of a page that says whether there is more, of a list whose cursor never ends.
+    var ends: String?
 
     /// Prints what `page` asks for. A format that can be printed as it arrives is; when the server then fails in the
     /// middle, what was printed stands, and the exit status says partial.
@@ -66,6 +68,7 @@ struct Listing {
         guard let items = answer.body["items"]?.array else {
             throw CommandFailure(.failure, "the server's answer is not a list; is --url right?")
         }
+        if let ends, answer.body[ends] == false { return (items, nil) }
         return (items, answer.body["next_cursor"]?.string)
     }
 }

@@ -28,8 +28,8 @@ struct Measure: ParsableCommand {
     @Option(help: "Directory for logs and the keyring.") var scratch: String
     @Option(help: "Rounds; a base and its figure alternate in each.") var rounds: Int = 3
     @Option(help: "Seconds of one measurement.") var seconds: Double = 5
-    @Option(help: "Which figures: deliveries, apply, tokens, checks, endings, verify, audit; all by default.") var only:
-        [Section] = []
+    @Option(help: "Which figures: deliveries, apply, tokens, checks, endings, verify, audit, export; all by default.")
+    var only: [Section] = []
     @Option(help: "Entries of the log that receipts and pages are asked of.") var entries: Int = 10_000_000
 
     enum Section: String, CaseIterable, ExpressibleByArgument {
@@ -40,6 +40,7 @@ struct Measure: ParsableCommand {
         case endings
         case verify
         case audit
+        case export
     }
 
     func validate() throws {
@@ -71,6 +72,7 @@ struct Measure: ParsableCommand {
         if sections.contains(.deliveries) { try bench.deliveries(into: &table) }
         if sections.contains(.verify) { try bench.verify(into: &table) }
         if sections.contains(.audit) { try bench.audit(into: &table, entries: entries) }
+        if sections.contains(.export) { try bench.export(into: &table) }
         print(table.text)
     }
 }

@@ -22,7 +22,8 @@ final class ChildProcess {
         process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"].merging(environment) { $1 }
         if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(fileURLWithPath: log)) }
         guard let errors = FileHandle(forWritingAtPath: log) else { throw ChildError.cannotWrite(log) }
-        try errors.seekToEnd()
+        // A pipe, which standard error may be, has no end to go to.
+        _ = try? errors.seekToEnd()
         process.standardError = errors
         process.standardInput = input
         process.standardOutput = keepsOutput ? output : errors
