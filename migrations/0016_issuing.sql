@@ -1,1 +1,91 @@
 -- What tokens are signed with, and how apps come to be known without an admin.
+
+-- Protected resources (RFC 8707) of an organization besides Rollcall itself: what a token may be for, and of which form it
+-- then is. No two organizations have the same one: whoever validates a signed token knows only its audience and the issuer,
+-- which all organizations share. Rollcall's own addresses are everybody's (is_own): only the form is chosen for them.
+CREATE TABLE resources (
+    organization_id uuid NOT NULL REFERENCES organizations,
+    id              uuid NOT NULL,
+    identifier      text NOT NULL,
+    name            text NOT NULL,
+    token_format    text NOT NULL,
+    is_own          boolean NOT NULL,
+    created_by      uuid NOT NULL,
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, id),
+    CONSTRAINT resources_identifier_unique UNIQUE (organization_id, identifier),
+    CONSTRAINT resources_identifier_length CHECK (length(identifier) BETWEEN 1 AND 2000),
+    CONSTRAINT resources_token_format_known CHECK (token_format IN ('opaque', 'jwt')),
+    CONSTRAINT resources_created_by FOREIGN KEY (organization_id, created_by) REFERENCES users
+);
+CREATE UNIQUE INDEX resources_identifier_of_one ON resources (identifier) WHERE NOT is_own;
+CALL protect('resources', 'SELECT, INSERT, DELETE');
+
+-- The keys that access tokens are signed with, of the issuer and so of no organization: nobody but the functions below
+-- reads or writes them. Of a key only its sealed private half is here. What is published is derived from it, so that who
+-- can write rows but does not have the keyring can publish none.
+CREATE TABLE token_keys (
+    id              text PRIMARY KEY,       -- `kid`: the RFC 7638 thumbprint
+    sealed          bytea NOT NULL,
+    made_at         timestamptz NOT NULL,   -- published from then on
+    signs_from      timestamptz NOT NULL,   -- until that of the next one
+    ended_at        timestamptz             -- taken out at once, because somebody else may have it
+);
+ALTER TABLE token_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE token_keys FORCE ROW LEVEL SECURITY;
+DO $$ BEGIN EXECUTE format('CREATE POLICY owner ON token_keys TO %I USING (true) WITH CHECK (true)', current_user); END $$;
+
+-- All keys that were not taken out, by when they sign, with the database's clock.
+CREATE FUNCTION token_keys_known()
+RETURNS TABLE (id text, sealed bytea, made_at timestamptz, signs_from timestamptz, clock timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT k.id, k.sealed, k.made_at, k.signs_from, clock_timestamp() FROM token_keys k
+    WHERE k.ended_at IS NULL ORDER BY k.signs_from, k.id
+$$;
+
+-- Adds a key, if the newest is still the one that the caller saw (NULL: none), and says whether it did. One at a time.
+CREATE FUNCTION add_token_key(added text, content bytea, after_seconds bigint, newest_seen text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    newest text;
+BEGIN
+    LOCK TABLE token_keys IN SHARE ROW EXCLUSIVE MODE;
+    SELECT k.id INTO newest FROM token_keys k WHERE k.ended_at IS NULL ORDER BY k.signs_from DESC, k.id DESC LIMIT 1;
+    IF newest IS DISTINCT FROM newest_seen THEN
+        RETURN false;
+    END IF;
+    INSERT INTO token_keys (id, sealed, made_at, signs_from)
+    VALUES (added, content, clock_timestamp(), clock_timestamp() + after_seconds * interval '1 second');
+    RETURN true;
+END
+$$;
+
+-- Takes a key out at once. Whether it was there.
+CREATE FUNCTION end_token_key(ended text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE token_keys SET ended_at = clock_timestamp() WHERE id = ended AND ended_at IS NULL;
+    RETURN FOUND;
+END
+$$;
+
+-- Removes keys whose tokens are all over.
+CREATE FUNCTION forget_token_keys(forgotten text[]) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    DELETE FROM token_keys WHERE id = ANY (forgotten)
+$$;
+
+DO $$
+DECLARE
+    crossing regprocedure;
+BEGIN
+    FOR crossing IN
+        SELECT oid::regprocedure FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace AND proname IN ('token_keys_known', 'add_token_key',
+            'end_token_key', 'forget_token_keys')
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', crossing);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rollcall_service', crossing);
+    END LOOP;
+END
+$$;

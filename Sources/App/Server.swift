@@ -112,6 +112,8 @@ package struct Server: Sendable {
         services += webhooks.services
         webhooks.mount(on: router)
         let limits = CallerLimits(settings.rates)
+        let tokenKeys = TokenKeys(store)
+        services.append(tokenKeys)
         try OAuthDoor(
             store: store,
             issues: issues,
@@ -120,7 +122,8 @@ package struct Server: Sendable {
             lastUses: lastUses,
             issuer: settings.publicURL,
             hashing: try PasswordHashing(randomness: randomness),
-            limits: limits
+            limits: limits,
+            tokenKeys: tokenKeys
         ).mount(on: router)
         APIDoor(
             store: store,

@@ -5,7 +5,7 @@ import Transparency
 
 extension OAuthDoor {
     /// The resources of this server that a token can be for: itself, and its API.
-    var resources: Set<String> { [issuer, issuer + "/v1"] }
+    var resources: Set<String> { ResourceIdentifier.own(of: issuer) }
 
     /// Routes what clients find out by themselves: RFC 8414, and RFC 9728 for each resource at the path that its address
     /// has.
@@ -42,6 +42,7 @@ extension OAuthDoor {
             "token_endpoint": .string(issuer + "/oauth/token"),
             "introspection_endpoint": .string(issuer + "/oauth/introspect"),
             "revocation_endpoint": .string(issuer + "/oauth/revoke"),
+            "jwks_uri": .string(issuer + "/.well-known/jwks.json"),
             "userinfo_endpoint": .string(issuer + "/oauth/userinfo"),
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
             "response_types_supported": ["code"],

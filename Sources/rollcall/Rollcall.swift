@@ -35,6 +35,7 @@ struct Rollcall: AsyncParsableCommand {
                     IntegrationCommand.self, UserCommand.self, GrantCommand.self, AppCommand.self,
                     TokenCommand.self,
                     ApprovalCommand.self, OrganizationCommand.self, WorkspaceCommand.self, ScopeCommand.self,
+                    ResourceCommand.self,
                 ]
             ),
             CommandGroup(

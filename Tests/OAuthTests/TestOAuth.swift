@@ -46,7 +46,8 @@ struct TestOAuth: Sendable {
                 outbound: outbound,
                 issuer: issuer,
                 hashing: try PasswordHashing(cost: .cheap, randomness: fixture.randomness),
-                limits: CallerLimits(rates)
+                limits: CallerLimits(rates),
+                tokenKeys: TokenKeys(fixture.store)
             ).mount(on: router)
             router.closeMethods()
             let proxies = ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1"))

@@ -19,6 +19,7 @@ import Testing
             let open = try await names(
                 fixture,
                 Self.tables + """
+                     AND c.relname NOT IN ('token_keys')
                      AND NOT (c.relrowsecurity AND c.relforcerowsecurity
                         AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'owner')
                         AND (c.relispartition OR EXISTS (
@@ -28,6 +29,16 @@ import Testing
                     """
             )
             #expect(open == [])
+            // What is of no organization is reached by the named functions alone.
+            let issuers = try await names(
+                fixture,
+                Self.tables + """
+                     AND c.relname IN ('token_keys') AND (NOT c.relrowsecurity OR NOT c.relforcerowsecurity
+                        OR has_any_column_privilege('rollcall_service', c.oid, 'SELECT, INSERT, UPDATE')
+                        OR has_table_privilege('rollcall_service', c.oid, 'DELETE, TRUNCATE'))
+                    """
+            )
+            #expect(issuers == [])
             let reachablePartitions = try await names(
                 fixture,
                 Self.tables + " AND c.relispartition AND has_any_column_privilege('rollcall_service', c.oid, 'SELECT')"
@@ -39,7 +50,12 @@ import Testing
     @Test func `with no organization set the service sees no row of any table`() async throws {
         try await StoreFixture.with { fixture in
             try await Self.fill(fixture)
-            let tables = try await names(fixture, Self.tables + " AND NOT c.relispartition")
+            let tables = try await names(
+                fixture,
+                Self.tables + """
+                     AND NOT c.relispartition AND has_any_column_privilege('rollcall_service', c.oid, 'SELECT')
+                    """
+            )
             var filled: Set<String> = []
             for table in tables {
                 let identifier = try #require(PostgresIdentifier(table))
@@ -104,15 +120,15 @@ import Testing
             )
             #expect(
                 crossings == [
-                    "access_endings_after", "expired_waiting", "extend_partitions",
-                    "grant_of_client", "logs_standing", "logs_unpublished", "logs_waiting",
+                    "access_endings_after", "add_token_key", "end_token_key", "expired_waiting", "extend_partitions",
+                    "forget_token_keys", "grant_of_client", "logs_standing", "logs_unpublished", "logs_waiting",
                     "next_deliveries",
                     "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",
                     "next_refusals", "next_rejected", "organization_of_app",
                     "organization_of_claim_link",
                     "organization_of_password_link", "organization_of_session", "organization_of_slug",
                     "partitions_ahead", "remove_expired", "source_of_hook",
-                    "token_of_digest", "work_waiting",
+                    "token_keys_known", "token_of_digest", "work_waiting",
                 ]
             )
             let open = try await names(

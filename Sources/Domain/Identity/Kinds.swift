@@ -22,6 +22,7 @@ package enum AuditQueryKind: IDKind { package static let prefix = "qry" }
 package enum AppKind: IDKind { package static let prefix = "app" }
 package enum SessionKind: IDKind { package static let prefix = "ses" }
 package enum PasswordLinkKind: IDKind { package static let prefix = "pwl" }
+package enum ResourceKind: IDKind { package static let prefix = "rsc" }
 package enum RequestKind: IDKind { package static let prefix = "req" }
 
 package typealias OrganizationID = ID<OrganizationKind>
@@ -45,6 +46,7 @@ package typealias AuditQueryID = ID<AuditQueryKind>
 package typealias AppID = ID<AppKind>
 package typealias SessionID = ID<SessionKind>
 package typealias PasswordLinkID = ID<PasswordLinkKind>
+package typealias ResourceID = ID<ResourceKind>
 package typealias RequestID = ID<RequestKind>
 
 /// The short name by which people address a thing inside its organization: lower-case letters, digits and inner

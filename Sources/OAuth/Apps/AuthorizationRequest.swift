@@ -60,12 +60,12 @@ struct AuthorizationRequest: Sendable {
         namesRedirect = values["redirect_uri"] != nil
         state = values["state"]
         let answerer = Answerer(redirect: redirect, state: state, issuer: door.issuer)
-        do throws(OAuthError) {
+        do {
             wantsJSON = try Self.wantsJSON(values, app)
             challenge = try Self.challenge(values, app)
-            audience = try TokenEndpoint.audience(values["resource"], issuer: door.issuer)
+            audience = try await door.target(values["resource"], in: app.organization).audience
             scopes = try Self.scopes(values["scope"], of: app, most: most)
-        } catch {
+        } catch let error as OAuthError {
             throw Refusal.answered(error, to: answerer)
         }
     }
