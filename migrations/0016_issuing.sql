@@ -89,3 +89,36 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- Apps that no admin registered (`origin`): the program's own command line, those that registered themselves (RFC 7591), and
+-- those that are known by the address of a document. None belongs to an organization before a member of one lets it act
+-- for them: then that organization has a row of it, and its admins see, stop and delete it like every other. `client_name`
+-- is the client id by which it is known everywhere; NULL: the row's own id. A deleted one stays, so that nobody can bring
+-- it back.
+ALTER TABLE apps
+    ADD COLUMN origin text NOT NULL DEFAULT 'admin',
+    ADD COLUMN client_name text,
+    ADD CONSTRAINT apps_origin_known CHECK (origin IN ('admin', 'built_in', 'registered', 'document')),
+    ADD CONSTRAINT apps_client_name_of_outside CHECK ((origin = 'admin') = (client_name IS NULL)),
+    ADD CONSTRAINT apps_outside_is_not_legacy CHECK (origin = 'admin' OR NOT is_legacy),
+    ADD CONSTRAINT apps_client_name_unique UNIQUE (organization_id, client_name);
+
+-- Whose app presents a code or token: a client that many organizations know tells it by what it presents.
+CREATE FUNCTION app_of_presented(client text, presented bytea) RETURNS TABLE (organization_id uuid, id uuid)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT a.organization_id, a.id FROM authorization_codes c
+    JOIN apps a ON (a.organization_id, a.id) = (c.organization_id, c.app_id)
+    WHERE c.digest = presented AND a.client_name = client
+    UNION ALL
+    SELECT a.organization_id, a.id FROM tokens t
+    JOIN authorizations z ON (z.organization_id, z.id) = (t.organization_id, t.authorization_id)
+    JOIN apps a ON (a.organization_id, a.id) = (z.organization_id, z.app_id)
+    WHERE t.digest = presented AND a.client_name = client;
+END
+$$;
+REVOKE ALL ON FUNCTION app_of_presented(text, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app_of_presented(text, bytea) TO rollcall_service;

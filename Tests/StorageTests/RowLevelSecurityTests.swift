@@ -120,8 +120,10 @@ import Testing
             )
             #expect(
                 crossings == [
-                    "access_endings_after", "add_token_key", "end_token_key", "expired_waiting", "extend_partitions",
-                    "forget_token_keys", "grant_of_client", "logs_standing", "logs_unpublished", "logs_waiting",
+                    "access_endings_after", "add_token_key", "app_of_presented", "end_token_key", "expired_waiting",
+                    "extend_partitions",
+                     "forget_token_keys", "grant_of_client", "logs_standing", "logs_unpublished",
+                    "logs_waiting",
                     "next_deliveries",
                     "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",
                     "next_refusals", "next_rejected", "organization_of_app",

@@ -87,6 +87,11 @@ package struct Slug: Hashable, Sendable, LosslessStringConvertible, Codable {
 package struct ContactEmail: Hashable, Sendable, LosslessStringConvertible {
     package let description: String
 
+    /// Of a client that names nobody (RFC 2606 2).
+    package static let nobody = ContactEmail(known: "nobody@client.invalid")
+
+    private init(known: String) { description = known }
+
     package init?(_ description: String) {
         let text = description.utf8
         let visible = text.allSatisfy { $0 > 0x20 && $0 != 0x7F }

@@ -64,7 +64,7 @@ struct AppTokenSecrets: Sendable {
             issuer: signer.issuer,
             audience: audience,
             subject: approved.user,
-            client: approved.app.id.description,
+            client: approved.app.clientID,
             organization: transaction.organization,
             scopes: scopes,
             id: accessID,

@@ -26,17 +26,26 @@ struct ConnectionOptions: ParsableArguments {
     var asAuditor = false
 
     func client() throws(CommandFailure) -> APIClient {
-        guard let base = try Self.baseURL(url: url, home: home) else {
+        let signIns = StoredSignIns.standard
+        guard let base = try Self.baseURL(url: url, home: home) ?? Self.signedIn(signIns) else {
             throw CommandFailure(.usage, "no server: give --url or --home, or set ROLLCALL_URL")
         }
-        guard let token = try token(development()) else {
-            throw CommandFailure(
-                .signInNeeded,
-                "no token: give --token-file or --home, or set ROLLCALL_TOKEN_FILE or ROLLCALL_TOKEN"
-            )
-        }
-        return APIClient(base: base, token: token)
+        if let token = try token(development()) { return APIClient(base: base, token: token) }
+        if let signIns, try signIns.at(Self.plain(base)) != nil { return APIClient(base: base, .signIn(signIns)) }
+        throw CommandFailure(
+            .signInNeeded,
+            "no token: rollcall login, give --token-file or --home, or set ROLLCALL_TOKEN_FILE or ROLLCALL_TOKEN"
+        )
     }
+
+    /// The only server at which somebody is signed in.
+    private static func signedIn(_ store: StoredSignIns?) throws(CommandFailure) -> String? {
+        let all = try store?.all() ?? []
+        return all.count == 1 ? all[0].url : nil
+    }
+
+    /// Without a slash at its end, as servers call themselves.
+    static func plain(_ base: String) -> String { base.hasSuffix("/") ? String(base.dropLast()) : base }
 
     /// For what needs no token.
     static func baseURL(url: String?, home: String?) throws(CommandFailure) -> String? {
