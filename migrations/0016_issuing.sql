@@ -122,3 +122,78 @@ END
 $$;
 REVOKE ALL ON FUNCTION app_of_presented(text, bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app_of_presented(text, bytea) TO rollcall_service;
+
+-- Clients that registered themselves (RFC 7591), of no organization: nobody but the functions below reads or writes them.
+-- One that no member let in within its day is forgotten.
+CREATE TABLE client_registrations (
+    id              uuid PRIMARY KEY,       -- the OAuth client id
+    name            text NOT NULL,
+    contact_email   text NOT NULL,
+    redirect_uris   text[] NOT NULL,
+    scopes          text[] NOT NULL,
+    secret_digest   bytea,                  -- NULL: public
+    registered_at   timestamptz NOT NULL,
+    expires_at      timestamptz,            -- NULL: some organization knows it
+    CONSTRAINT client_registrations_redirect_uris CHECK (cardinality(redirect_uris) BETWEEN 1 AND 20),
+    CONSTRAINT client_registrations_scopes_not_empty CHECK (cardinality(scopes) > 0)
+);
+CREATE INDEX client_registrations_expiry ON client_registrations (expires_at) WHERE expires_at IS NOT NULL;
+ALTER TABLE client_registrations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE client_registrations FORCE ROW LEVEL SECURITY;
+DO $$ BEGIN
+    EXECUTE format('CREATE POLICY owner ON client_registrations TO %I USING (true) WITH CHECK (true)', current_user);
+END $$;
+
+-- Adds one, unless so many wait to be let in already, and says whether it did.
+CREATE FUNCTION register_client(added uuid, called text, contact text, redirects text[], asked text[], secret bytea,
+    most bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF (SELECT count(*) FROM (SELECT 1 FROM client_registrations r WHERE r.expires_at > clock_timestamp() LIMIT most) w)
+        >= most THEN
+        RETURN false;
+    END IF;
+    INSERT INTO client_registrations (id, name, contact_email, redirect_uris, scopes, secret_digest, registered_at,
+        expires_at)
+    VALUES (added, called, contact, redirects, asked, secret, clock_timestamp(), clock_timestamp() + interval '1 day');
+    RETURN true;
+END
+$$;
+
+CREATE FUNCTION registered_client(client uuid)
+RETURNS TABLE (name text, contact_email text, redirect_uris text[], scopes text[], secret_digest bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT r.name, r.contact_email, r.redirect_uris, r.scopes, r.secret_digest FROM client_registrations r
+    WHERE r.id = client AND (r.expires_at IS NULL OR r.expires_at > clock_timestamp())
+$$;
+
+-- A member lets it in: it stays.
+CREATE FUNCTION keep_registered_client(client uuid) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    UPDATE client_registrations SET expires_at = NULL WHERE id = client AND expires_at IS NOT NULL
+$$;
+
+-- Removes those that nobody let in; returns how many.
+CREATE FUNCTION forget_registered_clients(most integer) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM client_registrations WHERE id IN (
+            SELECT r.id FROM client_registrations r WHERE r.expires_at < clock_timestamp()
+            ORDER BY r.expires_at LIMIT most FOR UPDATE SKIP LOCKED) RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+
+DO $$
+DECLARE
+    crossing regprocedure;
+BEGIN
+    FOR crossing IN
+        SELECT oid::regprocedure FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace AND proname IN ('register_client', 'registered_client',
+            'keep_registered_client', 'forget_registered_clients')
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', crossing);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rollcall_service', crossing);
+    END LOOP;
+END
+$$;

@@ -9,6 +9,7 @@ import Metrics
 import NIOCore
 import NIOSSL
 import OAuth
+import Outbound
 import Postgres
 import Provisioning
 package import ServiceLifecycle
@@ -123,7 +124,12 @@ package struct Server: Sendable {
             issuer: settings.publicURL,
             hashing: try PasswordHashing(randomness: randomness),
             limits: limits,
-            tokenKeys: tokenKeys
+            tokenKeys: tokenKeys,
+            outsiders: OutsideClients(
+                registration: settings.allowsRegistration,
+                documents: settings.allowsClientDocuments
+                    ? ClientDocuments(outbound: OutboundClient(policy: .publicOnly()), logger: logger) : nil
+            )
         ).mount(on: router)
         APIDoor(
             store: store,

@@ -36,7 +36,7 @@ extension OAuthDoor {
         let secret: JSON = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
         let token: JSON = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
         let algorithms = JSON.array(ClientKeys.algorithms.map(JSON.string))
-        return [
+        var metadata: JSON.Object = [
             "issuer": .string(issuer),
             "authorization_endpoint": .string(issuer + "/oauth/authorize"),
             "token_endpoint": .string(issuer + "/oauth/token"),
@@ -57,6 +57,9 @@ extension OAuthDoor {
             "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             "scopes_supported": .array(ScopeSet.all.names.map(JSON.string)),
             "protected_resources": .array(resources.sorted().map(JSON.string)),
+            "client_id_metadata_document_supported": .bool(outsiders.documents != nil),
         ]
+        if outsiders.registration { metadata["registration_endpoint"] = .string(issuer + "/oauth/register") }
+        return .object(metadata)
     }
 }

@@ -1,5 +1,5 @@
 // OAuth: the door of integrations, apps and resource servers. It owns `/oauth/authorize` and `/oauth/token` (RFC 6749 with
-// the rules of RFC 9700), `/oauth/introspect` (RFC 7662), `/oauth/revoke` (RFC 7009), `/oauth/userinfo`, the metadata (RFC
+// the rules of RFC 9700), `/oauth/introspect` (RFC 7662), `/oauth/revoke` (RFC 7009), `/oauth/register` (RFC 7591), `/oauth/userinfo`, the metadata (RFC
 // 8414, RFC 9728) with the keys of signed tokens, the one-time claim link by which a custodian gets a client secret, and the pages on which members sign
 // in, look after their account and let apps act for them.
 //
@@ -33,6 +33,7 @@ package struct OAuthDoor: Sendable {
     let pages: Pages
     let limits: CallerLimits
     let tokenKeys: TokenKeys
+    let outsiders: OutsideClients
 
     /// How long an access token of client credentials lives; never past its grant.
     package static let accessTokenLifetime = Duration.seconds(600)
@@ -51,7 +52,8 @@ package struct OAuthDoor: Sendable {
         issuer: String,
         hashing: PasswordHashing,
         limits: CallerLimits = CallerLimits(),
-        tokenKeys: TokenKeys
+        tokenKeys: TokenKeys,
+        outsiders: OutsideClients = OutsideClients()
     ) throws {
         self.store = store
         self.issues = issues
@@ -63,6 +65,7 @@ package struct OAuthDoor: Sendable {
         self.hashing = hashing
         self.limits = limits
         self.tokenKeys = tokenKeys
+        self.outsiders = outsiders
         sessions = Sessions(store: store, publicURL: issuer)
         pages = try Pages()
     }
@@ -73,8 +76,9 @@ package struct OAuthDoor: Sendable {
         post(Self.introspectionPath, on: router) { try await IntrospectionEndpoint(door: self).respond(to: $0, $1) }
         post("/oauth/revoke", on: router) { try await RevocationEndpoint(door: self).respond(to: $0, $1) }
         mountMetadata(on: router)
-        ClaimPages(door: self).mount(on: router)
         mountKeys(on: router)
+        if outsiders.registration { RegistrationEndpoint(door: self)?.mount(on: router) }
+        ClaimPages(door: self).mount(on: router)
         pages.mount(on: router)
         SignInPages(door: self).mount(on: router)
         PasswordPages(door: self).mount(on: router)

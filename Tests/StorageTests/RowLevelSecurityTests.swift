@@ -19,7 +19,7 @@ import Testing
             let open = try await names(
                 fixture,
                 Self.tables + """
-                     AND c.relname NOT IN ('token_keys')
+                     AND c.relname NOT IN ('token_keys', 'client_registrations')
                      AND NOT (c.relrowsecurity AND c.relforcerowsecurity
                         AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'owner')
                         AND (c.relispartition OR EXISTS (
@@ -33,7 +33,7 @@ import Testing
             let issuers = try await names(
                 fixture,
                 Self.tables + """
-                     AND c.relname IN ('token_keys') AND (NOT c.relrowsecurity OR NOT c.relforcerowsecurity
+                     AND c.relname IN ('token_keys', 'client_registrations') AND (NOT c.relrowsecurity OR NOT c.relforcerowsecurity
                         OR has_any_column_privilege('rollcall_service', c.oid, 'SELECT, INSERT, UPDATE')
                         OR has_table_privilege('rollcall_service', c.oid, 'DELETE, TRUNCATE'))
                     """
@@ -121,15 +121,12 @@ import Testing
             #expect(
                 crossings == [
                     "access_endings_after", "add_token_key", "app_of_presented", "end_token_key", "expired_waiting",
-                    "extend_partitions",
-                     "forget_token_keys", "grant_of_client", "logs_standing", "logs_unpublished",
-                    "logs_waiting",
-                    "next_deliveries",
+                    "extend_partitions", "forget_registered_clients", "forget_token_keys", "grant_of_client",
+                    "keep_registered_client", "logs_standing", "logs_unpublished", "logs_waiting", "next_deliveries",
                     "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",
-                    "next_refusals", "next_rejected", "organization_of_app",
-                    "organization_of_claim_link",
+                    "next_refusals", "next_rejected", "organization_of_app", "organization_of_claim_link",
                     "organization_of_password_link", "organization_of_session", "organization_of_slug",
-                    "partitions_ahead", "remove_expired", "source_of_hook",
+                    "partitions_ahead", "register_client", "registered_client", "remove_expired", "source_of_hook",
                     "token_keys_known", "token_of_digest", "work_waiting",
                 ]
             )

@@ -23,6 +23,7 @@ package enum AppKind: IDKind { package static let prefix = "app" }
 package enum SessionKind: IDKind { package static let prefix = "ses" }
 package enum PasswordLinkKind: IDKind { package static let prefix = "pwl" }
 package enum ResourceKind: IDKind { package static let prefix = "rsc" }
+package enum RegistrationKind: IDKind { package static let prefix = "reg" }
 package enum RequestKind: IDKind { package static let prefix = "req" }
 
 package typealias OrganizationID = ID<OrganizationKind>
@@ -47,6 +48,7 @@ package typealias AppID = ID<AppKind>
 package typealias SessionID = ID<SessionKind>
 package typealias PasswordLinkID = ID<PasswordLinkKind>
 package typealias ResourceID = ID<ResourceKind>
+package typealias RegistrationID = ID<RegistrationKind>
 package typealias RequestID = ID<RequestKind>
 
 /// The short name by which people address a thing inside its organization: lower-case letters, digits and inner

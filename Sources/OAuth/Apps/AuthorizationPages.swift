@@ -15,6 +15,8 @@ struct AuthorizationPages: Sendable {
             let query = request.uri.query ?? ""
             return try await answering(query) {
                 guard let member = try await door.sessions.signedIn(request) else {
+                    // Nothing is fetched for a stranger.
+                    if AuthorizationRequest.namesDocument(query) { return OAuthDoor.signIn(thenBackTo: request) }
                     // An app that is not known is told here already, and not after somebody signed in for it.
                     let asked = try await AuthorizationRequest(query, by: nil, in: door)
                     return try await signIn(thenBackTo: request, for: asked)

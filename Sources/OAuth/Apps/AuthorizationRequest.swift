@@ -78,6 +78,12 @@ struct AuthorizationRequest: Sendable {
 
     func answerer(issuer: String) -> Answerer { Answerer(redirect: redirect, state: state, issuer: issuer) }
 
+    /// Whether its client is known by a document.
+    static func namesDocument(_ query: String) -> Bool {
+        // What cannot be read names nothing.
+        (try? values(query))?["client_id"].flatMap { ClientDocumentURL($0) } != nil
+    }
+
     // MARK: Parts
 
     /// A parameter that stands twice could be read either way: nothing of such a request is believed.

@@ -71,11 +71,18 @@ extension OAuthDoor {
     }
 
     /// Whether that could be the client id of an outside client.
-    func isOutside(_ name: String) -> Bool { name == CommandLineClient.name }
+    func isOutside(_ name: String) -> Bool {
+        name == CommandLineClient.name || RegistrationID(name) != nil || ClientDocumentURL(name) != nil
+    }
 
     /// What an outside client says of itself; nil where there is none.
     func outside(_ name: String) async throws -> OutsideClient? {
-        name == CommandLineClient.name ? CommandLineClient.client : nil
+        if name == CommandLineClient.name { return CommandLineClient.client }
+        if let id = RegistrationID(name) {
+            return outsiders.registration ? try await store.registeredClient(id) : nil
+        }
+        guard let url = ClientDocumentURL(name) else { return nil }
+        return await outsiders.documents?.client(at: url)
     }
 
     /// The app of an outside client, by the code or token that the form presents.

@@ -38,6 +38,9 @@ package struct AppAdoption: SingleChange {
         }
         guard before.status == .active else { throw ChangeRefusal.conflict("An admin stopped this app.") }
         guard before.id != id else {
+            if let registration = RegistrationID(client.name) {
+                _ = try await transaction.query("SELECT keep_registered_client(\(registration))")
+            }
             var after = terms.entry
             after["origin"] = .string(client.origin.rawValue)
             after["client_id"] = .string(client.name)

@@ -57,7 +57,7 @@ extension Store {
 }
 
 /// What this node knows of the keys, read anew when it is older than ``freshness``; and, run as a service, what makes the
-/// next key in time. Any number of nodes may.
+/// next key in time, and forgets clients that registered themselves in vain. Any number of nodes may.
 package final class TokenKeys: Service, Sendable {
     private let store: Store
     private let known = Mutex<Known?>(nil)
@@ -84,6 +84,7 @@ package final class TokenKeys: Service, Sendable {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
+                    try await self.store.forgetRegisteredClients()
                     if try await self.store.rotateTokenKeys() {
                         self.store.logger.notice("a new key for tokens is published")
                     }

@@ -27,7 +27,7 @@ struct ConnectionOptions: ParsableArguments {
 
     func client() throws(CommandFailure) -> APIClient {
         let signIns = StoredSignIns.standard
-        guard let base = try Self.baseURL(url: url, home: home) ?? Self.signedIn(signIns) else {
+        guard let base = try server(signIns) else {
             throw CommandFailure(.usage, "no server: give --url or --home, or set ROLLCALL_URL")
         }
         if let token = try token(development()) { return APIClient(base: base, token: token) }
@@ -38,9 +38,14 @@ struct ConnectionOptions: ParsableArguments {
         )
     }
 
+    private func server(_ store: StoredSignIns?) throws(CommandFailure) -> String? {
+        if let given = try Self.baseURL(url: url, home: home) { return given }
+        return try Self.signedIn(store)
+    }
+
     /// The only server at which somebody is signed in.
     private static func signedIn(_ store: StoredSignIns?) throws(CommandFailure) -> String? {
-        let all = try store?.all() ?? []
+        guard let all = try store?.all() else { return nil }
         return all.count == 1 ? all[0].url : nil
     }
 

@@ -141,6 +141,6 @@ struct StoredSignIns {
         } catch {
             throw CommandFailure(.failure, "\(fresh) cannot be written: \(error)")
         }
-        guard rename(fresh, path) == 0 else { throw CommandFailure(.failure, "\(path) cannot be replaced") }
+        guard unsafe rename(fresh, path) == 0 else { throw CommandFailure(.failure, "\(path) cannot be replaced") }
     }
 }
