@@ -207,7 +207,7 @@ import Testing
         BEGIN
             FOR place IN SELECT c.oid, c.relname FROM pg_class c
                 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-                    AND c.relname <> 'organizations'
+                    AND EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = c.oid AND o.attname = 'organization_id')
             LOOP
                 EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE organization_id = $1)', place.relname)
                     INTO filled USING organization;
