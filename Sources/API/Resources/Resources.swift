@@ -81,7 +81,7 @@ extension ResourceView {
 }
 
 extension Schema {
-    private static let identifier = Schema.string(length: 8...2000)
+    private static let identifier = Schema.string(length: 8...2000, matching: "^https?://[!-~]+$")
         .described("What clients send as `resource`, byte for byte, and what stands in `aud`.")
 
     private static let tokenFormat = Schema.word(of: TokenFormat.allCases.map(\.rawValue))
