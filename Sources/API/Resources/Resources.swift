@@ -52,7 +52,8 @@ extension Operation {
             "/v1/resources/{id}",
             .scope(.organizationWrite),
             .resourceRemoved,
-            "Take a resource away, with every token for it"
+            "Take a resource away, with every token for it",
+            target: .resource
         ) { call in
             try await call.perform(ResourceRemoval(of: try call.id(), by: call.attribution))
             return .removed
