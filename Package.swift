@@ -220,7 +220,8 @@ let package = Package(
                 "App", "AuditLog", "Domain", "Evidence", "Transparency", "Outbound", "Storage", "Postgres",
                 .argumentParser,
                 .configuration,
-                .crypto, .httpTypes, .logging, .serviceLifecycle, .systemPackage,
+                .crypto, .httpTypes, .hummingbird, .logging, .nioCore, .serviceLifecycle, .subprocess,
+                .systemPackage,
             ],
             swiftSettings: .strict
         ),

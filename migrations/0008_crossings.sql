@@ -28,7 +28,7 @@ RETURNS TABLE (
     grant_id uuid, client_name text, grant_status text, grant_scopes text[], grant_epoch_matches boolean,
     grant_expires_at timestamptz, ip_allow_list text[], workspace_id uuid, checked_at timestamptz,
     authorization_id uuid, authorization_active boolean, authorization_epoch_matches boolean,
-    app_id uuid, app_name text, app_active boolean, app_scopes text[])
+    app_id uuid, app_name text, app_active boolean, app_scopes text[], app_client_name text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -40,7 +40,8 @@ BEGIN
         i.id, i.scopes, i.status = 'active',
         g.id, g.client_name, g.status, g.scopes, g.epoch = t.grant_epoch, g.expires_at, g.ip_allow_list,
         coalesce(g.workspace_id, t.workspace_id), clock_timestamp(),
-        z.id, z.status = 'active', z.epoch = t.authorization_epoch, a.id, a.name, a.status = 'active', a.scopes
+        z.id, z.status = 'active', z.epoch = t.authorization_epoch, a.id, a.name, a.status = 'active', a.scopes,
+        a.client_name
     FROM tokens t
     JOIN users u ON (u.organization_id, u.id) = (t.organization_id, t.user_id)
     LEFT JOIN grants g ON (g.organization_id, g.id) = (t.organization_id, t.grant_id)

@@ -45,7 +45,7 @@ package struct APIDoor: Sendable {
     }
 
     /// What a token is good for that is used here.
-    var audience: AcceptedAudience { .resources([publicURL, publicURL + "/v1"]) }
+    var audience: AcceptedAudience { .resources(ResourceIdentifier.own(of: publicURL)) }
 
     /// Routes every operation of the table. Each answers only to a caller whose token is good now, who calls from an
     /// address that its grant allows, and who has the operation's scope; open operations answer to anybody.

@@ -9,6 +9,7 @@ import Metrics
 import NIOCore
 import NIOSSL
 import OAuth
+import Outbound
 import Postgres
 import Provisioning
 package import ServiceLifecycle
@@ -112,6 +113,8 @@ package struct Server: Sendable {
         services += webhooks.services
         webhooks.mount(on: router)
         let limits = CallerLimits(settings.rates)
+        let tokenKeys = TokenKeys(store)
+        services.append(tokenKeys)
         try OAuthDoor(
             store: store,
             issues: issues,
@@ -120,7 +123,13 @@ package struct Server: Sendable {
             lastUses: lastUses,
             issuer: settings.publicURL,
             hashing: try PasswordHashing(randomness: randomness),
-            limits: limits
+            limits: limits,
+            tokenKeys: tokenKeys,
+            outsiders: OutsideClients(
+                registration: settings.allowsRegistration,
+                documents: settings.allowsClientDocuments
+                    ? ClientDocuments(outbound: OutboundClient(policy: .publicOnly()), logger: logger) : nil
+            )
         ).mount(on: router)
         APIDoor(
             store: store,

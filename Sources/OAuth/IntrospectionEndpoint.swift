@@ -111,7 +111,7 @@ struct IntrospectionEndpoint: Sendable {
             "iss": .string(door.issuer),
             "jti": .string(caller.credential.token.description),
         ]
-        if let app = caller.app { body["client_id"] = .string(app.description) }
+        if let app = caller.app { body["client_id"] = .string(caller.appName ?? app.description) }
         if let grant = caller.grant { body["client_id"] = .string(grant.description) }
         if let audience = facts.audience { body["aud"] = .string(audience) }
         if let person = caller.person { body["on_behalf_of"] = .string(person.description) }

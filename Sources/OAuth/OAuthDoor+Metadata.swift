@@ -5,7 +5,7 @@ import Transparency
 
 extension OAuthDoor {
     /// The resources of this server that a token can be for: itself, and its API.
-    var resources: Set<String> { [issuer, issuer + "/v1"] }
+    var resources: Set<String> { ResourceIdentifier.own(of: issuer) }
 
     /// Routes what clients find out by themselves: RFC 8414, and RFC 9728 for each resource at the path that its address
     /// has.
@@ -36,12 +36,13 @@ extension OAuthDoor {
         let secret: JSON = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
         let token: JSON = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
         let algorithms = JSON.array(ClientKeys.algorithms.map(JSON.string))
-        return [
+        var metadata: JSON.Object = [
             "issuer": .string(issuer),
             "authorization_endpoint": .string(issuer + "/oauth/authorize"),
             "token_endpoint": .string(issuer + "/oauth/token"),
             "introspection_endpoint": .string(issuer + "/oauth/introspect"),
             "revocation_endpoint": .string(issuer + "/oauth/revoke"),
+            "jwks_uri": .string(issuer + "/.well-known/jwks.json"),
             "userinfo_endpoint": .string(issuer + "/oauth/userinfo"),
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
             "response_types_supported": ["code"],
@@ -56,6 +57,9 @@ extension OAuthDoor {
             "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             "scopes_supported": .array(ScopeSet.all.names.map(JSON.string)),
             "protected_resources": .array(resources.sorted().map(JSON.string)),
+            "client_id_metadata_document_supported": .bool(outsiders.documents != nil),
         ]
+        if outsiders.registration { metadata["registration_endpoint"] = .string(issuer + "/oauth/register") }
+        return .object(metadata)
     }
 }

@@ -1,6 +1,6 @@
 // OAuth: the door of integrations, apps and resource servers. It owns `/oauth/authorize` and `/oauth/token` (RFC 6749 with
-// the rules of RFC 9700), `/oauth/introspect` (RFC 7662), `/oauth/revoke` (RFC 7009), `/oauth/userinfo`, the metadata (RFC
-// 8414, RFC 9728), the one-time claim link by which a custodian gets a client secret, and the pages on which members sign
+// the rules of RFC 9700), `/oauth/introspect` (RFC 7662), `/oauth/revoke` (RFC 7009), `/oauth/register` (RFC 7591), `/oauth/userinfo`, the metadata (RFC
+// 8414, RFC 9728) with the keys of signed tokens, the one-time claim link by which a custodian gets a client secret, and the pages on which members sign
 // in, look after their account and let apps act for them.
 //
 // The phases of every token request are the door's: read the form once, authenticate the client, check its terms, check
@@ -32,6 +32,8 @@ package struct OAuthDoor: Sendable {
     let sessions: Sessions
     let pages: Pages
     let limits: CallerLimits
+    let tokenKeys: TokenKeys
+    let outsiders: OutsideClients
 
     /// How long an access token of client credentials lives; never past its grant.
     package static let accessTokenLifetime = Duration.seconds(600)
@@ -49,7 +51,9 @@ package struct OAuthDoor: Sendable {
         outbound: OutboundClient = OutboundClient(policy: .publicOnly()),
         issuer: String,
         hashing: PasswordHashing,
-        limits: CallerLimits = CallerLimits()
+        limits: CallerLimits = CallerLimits(),
+        tokenKeys: TokenKeys,
+        outsiders: OutsideClients = OutsideClients()
     ) throws {
         self.store = store
         self.issues = issues
@@ -60,6 +64,8 @@ package struct OAuthDoor: Sendable {
         self.issuer = issuer
         self.hashing = hashing
         self.limits = limits
+        self.tokenKeys = tokenKeys
+        self.outsiders = outsiders
         sessions = Sessions(store: store, publicURL: issuer)
         pages = try Pages()
     }
@@ -70,6 +76,8 @@ package struct OAuthDoor: Sendable {
         post(Self.introspectionPath, on: router) { try await IntrospectionEndpoint(door: self).respond(to: $0, $1) }
         post("/oauth/revoke", on: router) { try await RevocationEndpoint(door: self).respond(to: $0, $1) }
         mountMetadata(on: router)
+        mountKeys(on: router)
+        if outsiders.registration { RegistrationEndpoint(door: self)?.mount(on: router) }
         ClaimPages(door: self).mount(on: router)
         pages.mount(on: router)
         SignInPages(door: self).mount(on: router)

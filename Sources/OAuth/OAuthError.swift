@@ -20,6 +20,8 @@ struct OAuthError: Error {
         case invalidTarget = "invalid_target"
         case invalidToken = "invalid_token"
         case insufficientScope = "insufficient_scope"
+        case invalidRedirectURI = "invalid_redirect_uri"
+        case invalidClientMetadata = "invalid_client_metadata"
     }
 
     let code: Code

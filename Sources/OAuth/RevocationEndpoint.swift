@@ -9,7 +9,12 @@ struct RevocationEndpoint: Sendable {
     let door: OAuthDoor
 
     func respond(to form: TokenForm, _ context: EdgeContext) async throws -> Response {
-        if let app = try await door.app(form) { return try await revoke(form, of: app, context) }
+        do {
+            if let app = try await door.app(form) { return try await revoke(form, of: app, context) }
+        } catch let error as OAuthError where error.code == .invalidGrant {
+            // A client that belongs to no organization, and a token that is none of its own.
+            return Response(status: .ok)
+        }
         let client = try await door.authenticate(form)
         guard let text = form["token"] else { throw OAuthError(.invalidRequest, "token is missing.") }
         if let secret = OpaqueSecret(text), let facts = try await door.store.facts(of: secret),

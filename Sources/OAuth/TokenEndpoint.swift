@@ -23,13 +23,14 @@ struct TokenEndpoint: Sendable {
             try await door.record(.tokenIssued, refused: refusal, of: client, context)
             throw Self.refused(refusal)
         }
-        let audience = try Self.audience(form["resource"], issuer: door.issuer)
+        let target = try await door.target(form["resource"], in: client.organization)
         let scopes = try await scopes(form["scope"], of: client, context)
-        let issue = TokenIssue(
+        let issue = try await TokenIssue(
             to: client,
             scopes: scopes,
-            audience: audience,
+            audience: target.audience,
             lifetime: OAuthDoor.accessTokenLifetime,
+            signer: target.format == .jwt ? try await door.signer() : nil,
             by: client.attribution(context),
             in: door.store
         )
@@ -50,15 +51,6 @@ struct TokenEndpoint: Sendable {
             throw OAuthError(.invalidScope, "The grant does not have every scope that was asked for.")
         }
         return asked
-    }
-
-    /// RFC 8707: the one protected resource here is this server's own API.
-    static func audience(_ resource: String?, issuer: String) throws(OAuthError) -> String? {
-        guard let resource else { return nil }
-        guard resource == issuer || resource == issuer + "/v1" else {
-            throw OAuthError(.invalidTarget, "resource is not one of this server's.")
-        }
-        return resource
     }
 
     /// The client proved itself, so it is told why.

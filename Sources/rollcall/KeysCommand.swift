@@ -18,7 +18,7 @@ struct KeysCommand: ParsableCommand {
               rollcall keys status
               rollcall keys checkpoint >checkpoint-key && chmod 600 checkpoint-key
             """,
-        subcommands: [Generate.self, Status.self, Checkpoint.self]
+        subcommands: [Generate.self, Status.self, Checkpoint.self, Signing.self]
     )
 
     struct Generate: ParsableCommand {

@@ -15,7 +15,8 @@ struct Rollcall: AsyncParsableCommand {
         abstract: "Turns what an HR system knows into what an integration may do, and proves who did what.",
         discussion: """
             Commands that talk to a server find it by --url and --token-file, by --home (the directory of a \
-            `rollcall dev`), or by the environment: ROLLCALL_URL, ROLLCALL_TOKEN or ROLLCALL_TOKEN_FILE, ROLLCALL_HOME.
+            `rollcall dev`), by the environment: ROLLCALL_URL, ROLLCALL_TOKEN or ROLLCALL_TOKEN_FILE, ROLLCALL_HOME, or \
+            by `rollcall login`.
 
             Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 sign-in needed, 5 forbidden, 6 conflict, \
             7 remote unavailable, 8 partial, 130 interrupted.
@@ -35,6 +36,7 @@ struct Rollcall: AsyncParsableCommand {
                     IntegrationCommand.self, UserCommand.self, GrantCommand.self, AppCommand.self,
                     TokenCommand.self,
                     ApprovalCommand.self, OrganizationCommand.self, WorkspaceCommand.self, ScopeCommand.self,
+                    ResourceCommand.self,
                 ]
             ),
             CommandGroup(
@@ -48,7 +50,10 @@ struct Rollcall: AsyncParsableCommand {
                     HealthcheckCommand.self, KeysCommand.self, AdminCommand.self, ConfigCommand.self,
                 ]
             ),
-            CommandGroup(name: "THIS PROGRAM", subcommands: [CompletionCommand.self]),
+            CommandGroup(
+                name: "THIS PROGRAM",
+                subcommands: [LoginCommand.self, LogoutCommand.self, CompletionCommand.self]
+            ),
         ]
     )
 

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import HTTPTypes
+import OAuth
 import Storage
 import TestSupport
 import Testing
@@ -23,9 +24,10 @@ struct TestApp: Sendable {
         isConfidential: Bool = true,
         isLegacy: Bool = false,
         lifetime: Duration = AppTerms.standardLifetime,
+        outsiders: OutsideClients = OutsideClients(),
         _ body: @Sendable (inout TestApp) async throws -> Void
     ) async throws {
-        try await TestOAuth.with { oauth in
+        try await TestOAuth.with(outsiders: outsiders) { oauth in
             let made = try await oauth.register(
                 redirects: redirects,
                 scopes: scopes,

@@ -31,6 +31,7 @@ struct TestOAuth: Sendable {
         ipAllowList: [String]? = ["192.0.2.0/24"],
         outbound: OutboundClient = OutboundClient(policy: .operatorChosen),
         rates: CallerLimits.Rates = .init(),
+        outsiders: OutsideClients = OutsideClients(),
         _ body: @Sendable (TestOAuth) async throws -> Void
     ) async throws {
         try await StoreFixture.with { fixture in
@@ -46,7 +47,9 @@ struct TestOAuth: Sendable {
                 outbound: outbound,
                 issuer: issuer,
                 hashing: try PasswordHashing(cost: .cheap, randomness: fixture.randomness),
-                limits: CallerLimits(rates)
+                limits: CallerLimits(rates),
+                tokenKeys: TokenKeys(fixture.store),
+                outsiders: outsiders
             ).mount(on: router)
             router.closeMethods()
             let proxies = ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1"))

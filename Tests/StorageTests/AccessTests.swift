@@ -57,7 +57,7 @@ import Transparency
             try await fixture.settle()
             #expect(try await scene.refusal(of: token) == .userDeactivated)
             // Proved before the leaver, issued after: nothing is issued, and that is an entry.
-            let issue = TokenIssue(
+            let issue = try await TokenIssue(
                 to: client,
                 scopes: client.scopes,
                 audience: nil,
@@ -114,7 +114,7 @@ import Transparency
                 try await fixture.change(integration, in: organization, by: admin) { $0.status = status }
                 let facts = try #require(try await fixture.store.facts(of: token))
                 #expect(facts.refusal(from: IPAddress("198.51.100.9"), for: .any) == refusal)
-                let issue = TokenIssue(
+                let issue = try await TokenIssue(
                     to: client,
                     scopes: client.scopes,
                     audience: nil,

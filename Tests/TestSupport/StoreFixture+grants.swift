@@ -32,7 +32,7 @@ extension StoreFixture {
         guard var client = try await store.client(grant) else { throw NotThere(what: "the grant") }
         client.presented = secret
         let attribution = Attribution(actor: .integrationUser(client.user), receivedAt: clock.now())
-        let issue = TokenIssue(
+        let issue = try await TokenIssue(
             to: client,
             scopes: client.scopes,
             audience: nil,

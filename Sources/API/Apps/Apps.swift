@@ -248,9 +248,10 @@ extension AppView {
     }
 
     fileprivate var json: JSON.Object {
-        var json: JSON.Object = ["id": .string(id.description), "client_id": .string(id.description)]
+        var json: JSON.Object = ["id": .string(id.description), "client_id": .string(clientID)]
         for (name, value) in members.members { json[name] = value }
         json["confidential"] = .bool(isConfidential)
+        json["origin"] = .string(origin.rawValue)
         json["status"] = .string(status.rawValue)
         json["created_at"] = .string(createdAt.description)
         json["updated_at"] = .string(updatedAt.description)
@@ -296,7 +297,12 @@ extension Schema {
         ("scopes", .someScopes), ("legacy", legacy), ("access_token_seconds", seconds),
     ]
     private static let appMembers: [(String, Schema)] =
-        [("id", .id("app")), ("client_id", .id("app").described("The OAuth client id: the app's id."))] + appTerms + [
+        [
+            ("id", .id("app")),
+            ("client_id", Schema.string.described("The OAuth client id: the app's id, where an admin registered it.")),
+        ]
+        + appTerms + [
+            ("origin", Schema.word(of: AppOrigin.allCases.map(\.rawValue)).described("Who made it known.")),
             ("confidential", .boolean.described("Whether it has a secret.")),
             ("status", .word(of: AppStatus.allCases.map(\.rawValue))), ("created_at", .time), ("updated_at", .time),
             ("ended_at", .time.orNull),
@@ -305,7 +311,7 @@ extension Schema {
         "id": "app_01k9qyc5qje1qsv9svhrqgc8d6", "client_id": "app_01k9qyc5qje1qsv9svhrqgc8d6", "name": "Org chart",
         "description": "Draws who works with whom", "contact_email": "charts@example.com",
         "redirect_uris": ["https://charts.example.com/callback"], "scopes": ["people:read.self"], "legacy": false,
-        "access_token_seconds": 3600, "confidential": true, "status": "active",
+        "access_token_seconds": 3600, "confidential": true, "origin": "admin", "status": "active",
         "created_at": "2026-11-21T09:00:00Z", "updated_at": "2026-11-21T09:00:00Z", "ended_at": .null,
     ]
 

@@ -1,7 +1,8 @@
 extension Operation {
     /// The table: every operation of the API, in the order of the document.
     static let all: [Operation] = [
-        identity, organization, workspaces, scopes, approvals, tokens, sources, sourceKeys, sourceVerification,
+        identity, organization, workspaces, scopes, resources, approvals, tokens, sources, sourceKeys,
+        sourceVerification,
         deliveries,
         rejectedRequests, events, people,
         users,

@@ -23,6 +23,10 @@ package struct Settings: Sendable {
     package var checkpoints: (keys: CheckpointKeys, copies: String)?
     /// Nobody where none are set.
     package var proxyCredentials: ProxyCredentials
+    /// Whether programs may register themselves (RFC 7591).
+    package var allowsRegistration: Bool
+    /// Whether apps may be known by a document.
+    package var allowsClientDocuments: Bool
     package var rates: CallerLimits.Rates
     package var roles: Set<ProcessRole>
     package var logLevel: Logger.Level
@@ -46,6 +50,8 @@ package struct Settings: Sendable {
         proxies = try Self.proxies(reader)
         keyring = try Self.keyring(reader)
         proxyCredentials = try Self.proxyCredentials(reader)
+        allowsRegistration = try Self.word(.clientRegistration, ["on": true, "off": false], in: reader)
+        allowsClientDocuments = try Self.word(.clientDocuments, ["on": true, "off": false], in: reader)
         rates = try Self.rates(reader)
         let names = Self.list(reader[.roles])
         roles = Set(try names.map { try Self.role($0) })

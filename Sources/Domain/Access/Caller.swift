@@ -12,6 +12,8 @@ package struct Caller: Sendable, Hashable {
     package let clientName: String?
     /// The app that a user let do this, and their approval; nil for every other token.
     package var app: AppID?
+    /// The client id of an app that no admin registered; nil: the app's id is.
+    package var appName: String?
     package var authorization: AuthorizationID?
     /// The workspace that the grant is attributed to; nil for a member, whose reach is the organization.
     package let workspace: WorkspaceID?

@@ -3,6 +3,10 @@ import Crypto
 /// A secret that Rollcall hands out once: `rc`, a letter for its kind, `_`, 256 bits in base 62, and six characters of
 /// CRC-32, so that scanners find a leaked one and a typing error costs no look-up.
 ///
+/// An access token may be a signed one instead (RFC 9068). To us it is as opaque as every other: nothing that it says is
+/// read, its signature is not looked at, and it is worth what the row of its digest says. So whatever nobody was handed,
+/// however it is signed, is unknown.
+///
 /// Printing it, also by reflection or string interpolation, shows the kind alone. Only ``reveal()`` gives the text.
 package struct OpaqueSecret: Sendable {
     /// What a secret is for. The raw value is the third letter of its prefix.
@@ -44,6 +48,11 @@ package struct OpaqueSecret: Sendable {
 
     /// Refuses what is not of the form, or whose checksum is wrong: such a text was never handed out.
     package init?(_ text: String) {
+        if text.hasPrefix("ey") {
+            guard Self.isCompact(text) else { return nil }
+            self.init(kind: .access, text)
+            return
+        }
         guard text.utf8.count == Self.length, text.hasPrefix("rc"), let letter = text.dropFirst(2).first,
             let kind = Kind(rawValue: letter), text.utf8.dropFirst(3).first == UInt8(ascii: "_"),
             text.utf8.dropFirst(4).allSatisfy({ Base62.alphabet.contains($0) })
@@ -57,10 +66,26 @@ package struct OpaqueSecret: Sendable {
         self.text = Sealed { text }
     }
 
+    /// An access token that was just signed.
+    init(signed text: String) { self.init(kind: .access, text) }
+
+    /// Bytes of a signed token at most.
+    package static let longestSigned = 4096
+
+    /// Three parts in base64url (RFC 7515 7.1).
+    private static func isCompact(_ text: String) -> Bool {
+        guard text.utf8.count <= longestSigned else { return false }
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        return parts.count == 3
+            && parts.allSatisfy { part in
+                !part.isEmpty && part.allSatisfy { Base62.alphabet.contains($0) || "-_".utf8.contains($0) }
+            }
+    }
+
     /// The whole secret. For the one answer that shows it, and for its digest.
     package func reveal() -> String { text.open() }
 
-    /// Characters of every secret: 4 of prefix, 43, 6.
+    /// Characters of every secret that is not signed: 4 of prefix, 43, 6.
     package static let length = 53
 
     private static func checksum(_ body: String) -> String {

@@ -90,6 +90,11 @@ package enum ActionCode: String, Sendable, CaseIterable {
     /// A proxy asked whether a request may pass; `after.action` is what the request is to do.
     case accessChecked = "access.checked"
 
+    /// A resource that tokens may be for was added; `after.token_format` says of which form they are.
+    case resourceCreated = "resource.created"
+    case resourceRemoved = "resource.removed"
+    case resourceRead = "resource.read"
+
     case appCreated = "app.created"
     case appUpdated = "app.updated"
     case appSecretRotated = "app.secret_rotated"

@@ -22,6 +22,8 @@ package enum AuditQueryKind: IDKind { package static let prefix = "qry" }
 package enum AppKind: IDKind { package static let prefix = "app" }
 package enum SessionKind: IDKind { package static let prefix = "ses" }
 package enum PasswordLinkKind: IDKind { package static let prefix = "pwl" }
+package enum ResourceKind: IDKind { package static let prefix = "rsc" }
+package enum RegistrationKind: IDKind { package static let prefix = "reg" }
 package enum RequestKind: IDKind { package static let prefix = "req" }
 
 package typealias OrganizationID = ID<OrganizationKind>
@@ -45,6 +47,8 @@ package typealias AuditQueryID = ID<AuditQueryKind>
 package typealias AppID = ID<AppKind>
 package typealias SessionID = ID<SessionKind>
 package typealias PasswordLinkID = ID<PasswordLinkKind>
+package typealias ResourceID = ID<ResourceKind>
+package typealias RegistrationID = ID<RegistrationKind>
 package typealias RequestID = ID<RequestKind>
 
 /// The short name by which people address a thing inside its organization: lower-case letters, digits and inner
@@ -84,6 +88,11 @@ package struct Slug: Hashable, Sendable, LosslessStringConvertible, Codable {
 /// characters, no white space or control characters. Not proved to exist.
 package struct ContactEmail: Hashable, Sendable, LosslessStringConvertible {
     package let description: String
+
+    /// Of a client that names nobody (RFC 2606 2).
+    package static let nobody = ContactEmail(known: "nobody@client.invalid")
+
+    private init(known: String) { description = known }
 
     package init?(_ description: String) {
         let text = description.utf8

@@ -218,6 +218,11 @@ package struct SealedPlace: Sendable {
     package init(organization: OrganizationID, row: String, field: String) {
         bytes = Array("|\(organization)|\(row)|\(field)".utf8)
     }
+
+    /// What belongs to the issuer, and to no organization.
+    package init(issuerRow row: String, field: String) {
+        bytes = Array("||\(row)|\(field)".utf8)
+    }
 }
 
 /// What is wrong with a keyring or with what it should open. No case holds a secret.

@@ -11,7 +11,7 @@ struct AppTokenEndpoint: Sendable {
 
     func respond(to form: TokenForm, _ context: EdgeContext) async throws -> Response {
         guard app.status == .active else { throw OAuthError(.unauthorizedClient, "This app is disabled.") }
-        let audience = try TokenEndpoint.audience(form["resource"], issuer: door.issuer)
+        let audience = try await door.target(form["resource"], in: app.organization).audience
         do {
             switch form["grant_type"] {
             case "authorization_code":
@@ -46,6 +46,7 @@ struct AppTokenEndpoint: Sendable {
             audience: audience,
             from: context.origin,
             receivedAt: context.receivedAt,
+            signer: try await door.signer(),
             in: door.store
         )
         return try await door.store.perform(redemption, in: app.organization)
@@ -74,6 +75,7 @@ struct AppTokenEndpoint: Sendable {
             audience: audience,
             from: context.origin,
             receivedAt: context.receivedAt,
+            signer: try await door.signer(),
             in: door.store
         )
         return try await door.store.perform(rotation, in: app.organization)

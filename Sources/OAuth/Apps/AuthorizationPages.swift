@@ -15,19 +15,21 @@ struct AuthorizationPages: Sendable {
             let query = request.uri.query ?? ""
             return try await answering(query) {
                 guard let member = try await door.sessions.signedIn(request) else {
+                    // Nothing is fetched for a stranger.
+                    if AuthorizationRequest.namesDocument(query) { return OAuthDoor.signIn(thenBackTo: request) }
                     // An app that is not known is told here already, and not after somebody signed in for it.
-                    let asked = try await AuthorizationRequest(query, most: nil, in: door)
+                    let asked = try await AuthorizationRequest(query, by: nil, in: door)
                     return try await signIn(thenBackTo: request, for: asked)
                 }
-                let asked = try await AuthorizationRequest(query, most: member.caller.scopes, in: door)
-                guard asked.app.organization == member.caller.organization else { return try elsewhere(member) }
+                let asked = try await AuthorizationRequest(query, by: member.caller, in: door)
+                guard asked.client.isOpen(to: member.caller.organization) else { return try elsewhere(member) }
                 return try consent(asked, member, query)
             }
         }
         door.memberForm("/oauth/authorize", on: router) { form, context, member in
             try await answering(form["request"]) {
-                let asked = try await AuthorizationRequest(form["request"], most: member.caller.scopes, in: door)
-                guard asked.app.organization == member.caller.organization else { return try elsewhere(member) }
+                let asked = try await AuthorizationRequest(form["request"], by: member.caller, in: door)
+                guard asked.client.isOpen(to: member.caller.organization) else { return try elsewhere(member) }
                 guard form["decision"] == "approve" else { return try await deny(asked, member, context) }
                 return try await approve(asked, member, context)
             }
@@ -37,7 +39,10 @@ struct AuthorizationPages: Sendable {
     // MARK: Steps
 
     private func signIn(thenBackTo request: Request, for asked: AuthorizationRequest) async throws -> Response {
-        let slug = try await door.store.read(as: asked.app.organization) { try await $0.organization()?.slug }
+        var slug = asked.organizationHint
+        if let organization = asked.client.organization {
+            slug = try await door.store.read(as: organization) { try await $0.organization()?.slug }
+        }
         var response = OAuthDoor.signIn(thenBackTo: request)
         if let slug { response.headers[.location]? += "&organization=\(slug)" }
         return response
@@ -61,9 +66,10 @@ struct AuthorizationPages: Sendable {
         _ member: Sessions.SignedIn,
         _ context: EdgeContext
     ) async throws -> Response {
+        let app = try await asked.client.app(for: member, context, in: door)
         let authorization = AppAuthorization(
             AppAuthorization.Request(
-                app: asked.app.id,
+                app: app,
                 scopes: asked.scopes,
                 audience: asked.audience,
                 redirect: asked.redirect,
@@ -87,7 +93,12 @@ struct AuthorizationPages: Sendable {
         _ member: Sessions.SignedIn,
         _ context: EdgeContext
     ) async throws -> Response {
-        let draft = AuditDraft(.authorizationDenied, .app(asked.app.id), person: member.caller.person)
+        let draft = AuditDraft(
+            .authorizationDenied,
+            asked.client.target(in: member.caller.organization),
+            after: ["client_id": .string(asked.client.name)],
+            person: member.caller.person
+        )
         let observation = Observation(draft, by: member.attribution(context))
         try await door.observations.perform(observation, in: member.caller.organization)
         let error = OAuthError(.accessDenied, "The user said no.")
@@ -129,7 +140,8 @@ private struct ConsentPage: Sendable {
     let title: String
     let appName: String
     let description: String
-    let contactEmail: String
+    let contactEmail: String?
+    let warning: String?
     let host: String
     let isLegacy: Bool
     let audience: String?
@@ -146,11 +158,12 @@ private struct ConsentPage: Sendable {
     }
 
     init(_ asked: AuthorizationRequest, _ member: Sessions.SignedIn, _ query: String) {
-        let terms = asked.app.terms
+        let terms = asked.client.terms
         title = "Let \(terms.name) act for you?"
         appName = terms.name
         description = terms.description
-        contactEmail = terms.contactEmail.description
+        contactEmail = terms.contactEmail == .nobody ? nil : terms.contactEmail.description
+        warning = asked.client.warning
         host = asked.redirect.host
         isLegacy = terms.isLegacy
         audience = asked.audience

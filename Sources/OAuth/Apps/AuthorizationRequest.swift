@@ -5,7 +5,7 @@ import Storage
 /// What an app sends a browser to `/oauth/authorize` with, understood in the order in which trust grows: first the client
 /// and where its answers go, and only then anything that is answered there.
 struct AuthorizationRequest: Sendable {
-    let app: AppView
+    let client: RequestingClient
     let redirect: RedirectURI
     let namesRedirect: Bool
     let state: String?
@@ -14,6 +14,8 @@ struct AuthorizationRequest: Sendable {
     let scopes: ScopeSet
     let audience: String?
     let challenge: CodeChallenge?
+    /// Slug of the organization in which somebody is to sign in: a wish of a client that belongs to none.
+    let organizationHint: Slug?
 
     /// Why there is no request to show.
     enum Refusal: Error {
@@ -43,34 +45,44 @@ struct AuthorizationRequest: Sendable {
         }
     }
 
-    /// Reads a query. `most` is what the signed-in member may let anybody do; nil while nobody is signed in.
-    init(_ query: String, most: ScopeSet?, in door: OAuthDoor) async throws {
+    /// Reads a query. `member` is who is signed in and decides; nil while nobody is.
+    init(_ query: String, by member: SessionCaller?, in door: OAuthDoor) async throws {
         let values = try Self.values(query)
-        guard let app = try await values["client_id"].flatMap({ AppID($0) }).asyncMap(door.store.app(client:)) ?? nil,
-            app.status == .active
-        else {
+        guard let client = try await door.client(asking: values["client_id"], of: member?.organization) else {
             throw Refusal.untrusted(OAuthError(.invalidClientID, "No active app has this client_id."))
         }
-        guard let redirect = app.terms.redirect(for: values["redirect_uri"]) else {
+        let terms = client.terms
+        guard let redirect = terms.redirect(for: values["redirect_uri"]) else {
             let text = "redirect_uri is not one that this app is registered with, character by character."
             throw Refusal.untrusted(OAuthError(.invalidRequest, text))
         }
-        self.app = app
+        self.client = client
         self.redirect = redirect
         namesRedirect = values["redirect_uri"] != nil
+        organizationHint = client.organization == nil ? values["organization"].flatMap { Slug($0) } : nil
         state = values["state"]
         let answerer = Answerer(redirect: redirect, state: state, issuer: door.issuer)
-        do throws(OAuthError) {
-            wantsJSON = try Self.wantsJSON(values, app)
-            challenge = try Self.challenge(values, app)
-            audience = try TokenEndpoint.audience(values["resource"], issuer: door.issuer)
-            scopes = try Self.scopes(values["scope"], of: app, most: most)
-        } catch {
+        do {
+            wantsJSON = try Self.wantsJSON(values, terms)
+            challenge = try Self.challenge(values, terms)
+            // What an outside client asks for is looked up once it is known in which organization.
+            audience =
+                try await (client.organization ?? member?.organization).asyncMap {
+                    try await door.target(values["resource"], in: $0).audience
+                } ?? nil
+            scopes = try Self.scopes(values["scope"], of: terms, most: member?.scopes)
+        } catch let error as OAuthError {
             throw Refusal.answered(error, to: answerer)
         }
     }
 
     func answerer(issuer: String) -> Answerer { Answerer(redirect: redirect, state: state, issuer: issuer) }
+
+    /// Whether its client is known by a document.
+    static func namesDocument(_ query: String) -> Bool {
+        // What cannot be read names nothing.
+        (try? values(query))?["client_id"].flatMap { ClientDocumentURL($0) } != nil
+    }
 
     // MARK: Parts
 
@@ -91,24 +103,24 @@ struct AuthorizationRequest: Sendable {
         return values
     }
 
-    private static func wantsJSON(_ values: [String: String], _ app: AppView) throws(OAuthError) -> Bool {
+    private static func wantsJSON(_ values: [String: String], _ terms: AppTerms) throws(OAuthError) -> Bool {
         guard values["response_mode"] ?? "query" == "query", values["request"] == nil, values["request_uri"] == nil
         else {
             throw OAuthError(.invalidRequest, "response_mode, request and request_uri are not supported.")
         }
         switch values["response_type"] {
         case "code": return false
-        case "json_code" where app.terms.isLegacy: return true
-        case nil where app.terms.isLegacy: return false
+        case "json_code" where terms.isLegacy: return true
+        case nil where terms.isLegacy: return false
         case nil: throw OAuthError(.invalidRequest, "response_type is missing.")
         default: throw OAuthError(.unsupportedResponseType, "Only the response_type code is supported.")
         }
     }
 
     /// Required of every app but legacy ones, which may.
-    private static func challenge(_ values: [String: String], _ app: AppView) throws(OAuthError) -> CodeChallenge? {
+    private static func challenge(_ values: [String: String], _ terms: AppTerms) throws(OAuthError) -> CodeChallenge? {
         guard let text = values["code_challenge"] else {
-            guard app.terms.isLegacy, values["code_challenge_method"] == nil else {
+            guard terms.isLegacy, values["code_challenge_method"] == nil else {
                 throw OAuthError(.invalidRequest, "code_challenge is missing (RFC 7636).")
             }
             return nil
@@ -120,15 +132,15 @@ struct AuthorizationRequest: Sendable {
     }
 
     /// What is asked for within what the app may have; of that, what the member may do is what is shown.
-    private static func scopes(_ text: String?, of app: AppView, most: ScopeSet?) throws(OAuthError) -> ScopeSet {
-        var asked = app.terms.scopes
+    private static func scopes(_ text: String?, of terms: AppTerms, most: ScopeSet?) throws(OAuthError) -> ScopeSet {
+        var asked = terms.scopes
         if let text {
-            guard let requested = RequestedScopes.parse(text, isLegacy: app.terms.isLegacy) else {
+            guard let requested = RequestedScopes.parse(text, isLegacy: terms.isLegacy) else {
                 throw OAuthError(.invalidScope, "scope is no list of scopes.")
             }
-            asked = requested.set ?? app.terms.scopes
+            asked = requested.set ?? terms.scopes
         }
-        guard asked.isSubset(of: app.terms.scopes) else {
+        guard asked.isSubset(of: terms.scopes) else {
             throw OAuthError(.invalidScope, "This app may not ask for all of these scopes.")
         }
         guard let most else { return asked }
@@ -137,12 +149,5 @@ struct AuthorizationRequest: Sendable {
             throw OAuthError(.invalidScope, "This account may do nothing of what was asked for.")
         }
         return shown
-    }
-}
-
-extension Optional {
-    fileprivate func asyncMap<Value>(_ transform: (Wrapped) async throws -> Value) async rethrows -> Value? {
-        guard let self else { return nil }
-        return try await transform(self)
     }
 }

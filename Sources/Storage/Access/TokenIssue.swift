@@ -16,22 +16,40 @@ package struct TokenIssue: Change {
     private let secret: OpaqueSecret
     private let id: TokenID
     private let digest: [UInt8]
+    /// What a signed token says, which its row has to say too; nil for every other.
+    private let signed: AccessClaims?
 
-    /// `scopes` are within the client's. `lifetime` is a wish: no token outlives its grant.
+    /// `scopes` are within the client's. `lifetime` is a wish: no token outlives its grant, and no signed one
+    /// ``AccessClaims/longestLifetime``. With a `signer` and an audience the token is a signed one.
     package init(
         to client: ClientFacts,
         scopes: ScopeSet,
         audience: String?,
         lifetime: Duration,
+        signer: TokenSigner? = nil,
         by attribution: Attribution,
         in store: Store
-    ) {
+    ) async throws {
         self.client = client
         self.scopes = scopes
         self.audience = audience
         self.lifetime = lifetime
-        secret = .make(.access, using: store.randomness)
         id = store.newID()
+        if let signer, let audience {
+            let claims = AccessClaims(
+                to: client,
+                scopes: scopes,
+                audience: audience,
+                lifetime: lifetime,
+                id: id,
+                issuer: signer.issuer
+            )
+            signed = claims
+            secret = try await signer.key.sign(claims)
+        } else {
+            signed = nil
+            secret = .make(.access, using: store.randomness)
+        }
         digest = store.keyring.digest(of: secret)
         var attribution = attribution
         attribution.credential = .init(token: id, digestPrefix: CredentialDigest.prefix(of: digest))
@@ -53,17 +71,22 @@ package struct TokenIssue: Change {
             INSERT INTO tokens (organization_id, id, kind, digest, user_id, grant_id, scopes, audience, user_epoch,
                 grant_epoch, secret_id, keys_id, issued_at, expires_at)
             SELECT \(organization), n.id, 'access', n.digest, u.id, g.id, string_to_array(n.scopes, ' '),
-                n.audience, n.user_epoch, n.grant_epoch, n.secret_id, n.keys_id, transaction_timestamp(),
-                least(transaction_timestamp() + n.lifetime * interval '1 microsecond', g.expires_at, s.not_after)
+                n.audience, n.user_epoch, n.grant_epoch, n.secret_id, n.keys_id,
+                coalesce(n.signed_at, transaction_timestamp()),
+                least(coalesce(n.signed_until, transaction_timestamp() + n.lifetime * interval '1 microsecond'),
+                    g.expires_at, s.not_after)
             FROM unnest(\(changes.map(\.id)), \(changes.map(\.digest)), \(changes.map(\.client.user)),
                 \(changes.map(\.client.grant)), \(changes.map(\.scopes.joined)), \(changes.map(\.audience)),
                 \(changes.map(\.client.userEpoch)), \(changes.map(\.client.grantEpoch)),
-                \(changes.map(\.client.presented)), \(changes.map(\.client.presentedKeys)), \(lifetimes))
+                \(changes.map(\.client.presented)), \(changes.map(\.client.presentedKeys)), \(lifetimes),
+                \(changes.map(\.signed?.issuedAt)), \(changes.map(\.signed?.expiresAt)))
                 AS n(id, digest, user_id, grant_id, scopes, audience, user_epoch, grant_epoch, secret_id, keys_id,
-                    lifetime)
+                    lifetime, signed_at, signed_until)
             JOIN users u ON u.id = n.user_id AND u.status = 'active' AND u.epoch = n.user_epoch
             JOIN grants g ON g.id = n.grant_id AND g.status = 'active' AND g.epoch = n.grant_epoch
                 AND g.expires_at > transaction_timestamp()
+                AND (n.signed_until IS NULL OR n.signed_until <= g.expires_at)
+                AND (n.signed_until IS NULL OR n.signed_until > transaction_timestamp())
             LEFT JOIN integrations i ON i.id = u.integration_id
             LEFT JOIN grant_secrets s ON s.id = n.secret_id
             LEFT JOIN grant_keys k ON k.grant_id = n.grant_id
@@ -87,7 +110,8 @@ package struct TokenIssue: Change {
             guard let expiresAt = expiries[change.id] else {
                 return .refused(AccessRefusal.superseded, [change.entry(expiresAt: nil)])
             }
-            let issued = Issued(secret: change.secret, id: change.id, issuedAt: now, expiresAt: expiresAt)
+            let issuedAt = change.signed?.issuedAt ?? now
+            let issued = Issued(secret: change.secret, id: change.id, issuedAt: issuedAt, expiresAt: expiresAt)
             return .done(issued, [change.entry(expiresAt: expiresAt)])
         }
     }
@@ -101,11 +125,37 @@ package struct TokenIssue: Change {
             after: [
                 "grant": .string(client.grant.description), "secret": .orNull(client.presented),
                 "scopes": .array(scopes.names.map(JSON.string)),
-                "expires_at": .orNull(expiresAt),
+                "audience": .orNull(audience), "signed": .bool(signed != nil), "expires_at": .orNull(expiresAt),
             ],
             person: client.person
         )
         return Recorded(draft, by: attribution)
+    }
+}
+
+extension AccessClaims {
+    /// From the moment at which the client was looked up, which no statement that inserts the token is before.
+    fileprivate init(
+        to client: ClientFacts,
+        scopes: ScopeSet,
+        audience: String,
+        lifetime: Duration,
+        id: TokenID,
+        issuer: String
+    ) {
+        let issuedAt = Timestamp(seconds: client.checkedAt.seconds)
+        let latest = Timestamp(seconds: client.terms.expiresAt.seconds)
+        self.init(
+            issuer: issuer,
+            audience: audience,
+            subject: client.user,
+            client: client.grant.description,
+            organization: client.organization,
+            scopes: scopes,
+            id: id,
+            issuedAt: issuedAt,
+            expiresAt: min(issuedAt + min(lifetime, Self.longestLifetime), latest)
+        )
     }
 }
 

@@ -18,7 +18,7 @@ extension Store {
                     integration_scopes, integration_active, grant_id, client_name, grant_status, grant_scopes,
                     grant_epoch_matches, grant_expires_at, ip_allow_list, workspace_id, checked_at,
                     authorization_id, authorization_active, authorization_epoch_matches, app_id, app_name, app_active,
-                    app_scopes
+                    app_scopes, app_client_name
                 FROM token_of_digest(\(digest))
                 """
             )
@@ -68,6 +68,7 @@ extension TokenFacts {
         )
         guard let app else { return }
         caller.app = app
+        caller.appName = try row.decode("app_client_name")
         caller.authorization = try row.decode("authorization_id")
         authorization = AuthorizationFacts(
             isActive: try row.decode("authorization_active"),

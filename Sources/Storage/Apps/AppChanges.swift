@@ -71,6 +71,9 @@ package struct AppUpdate: SingleChange {
         let before = try await transaction.lockedApp(id)
         guard before.version == expectedVersion else { throw ChangeRefusal.stale }
         guard before.status != .ended else { throw ChangeRefusal.conflict("The app was deleted.") }
+        guard before.origin == .admin else {
+            throw ChangeRefusal.conflict("No admin registered this app: it says itself what it is. It can be stopped.")
+        }
         guard before.terms != terms else { return (before, []) }
         guard before.isConfidential || !terms.isLegacy else {
             throw ChangeRefusal.invalid("/legacy", "Only a confidential app can be legacy.")
@@ -121,6 +124,7 @@ package struct AppSecretRotation: SingleChange {
         let before = try await transaction.lockedApp(id)
         guard before.status != .ended else { throw ChangeRefusal.conflict("The app was deleted.") }
         guard before.isConfidential else { throw ChangeRefusal.conflict("A public app has no secret.") }
+        guard before.origin == .admin else { throw ChangeRefusal.conflict("No admin registered this app.") }
         _ = try await transaction.query(
             """
             UPDATE apps SET secret_digest = \(digest), version = version + 1, updated_at = \(transaction.startedAt)

@@ -13,7 +13,13 @@ package struct AppView: Sendable {
     package let createdAt: Timestamp
     package let updatedAt: Timestamp
     package let endedAt: Timestamp?
+    package let origin: AppOrigin
+    /// What an outside client is called; nil for one that an admin registered.
+    package let clientName: String?
     let secretDigest: [UInt8]?
+
+    /// The OAuth client id.
+    package var clientID: String { clientName ?? id.description }
 }
 
 extension OrganizationTransaction {
@@ -39,7 +45,8 @@ extension OrganizationTransaction {
     private static var appColumns: SQL {
         """
         SELECT organization_id, id, name, description, contact_email, redirect_uris, scopes, is_confidential, is_legacy,
-            access_lifetime_seconds, secret_digest, status, version, created_at, updated_at, ended_at
+            access_lifetime_seconds, secret_digest, status, version, created_at, updated_at, ended_at,
+            origin, client_name
         FROM apps
         """
     }
@@ -53,7 +60,8 @@ extension Store {
             return nil
         }
         let app = try await read(as: organization) { try await $0.app(client) }
-        return app.flatMap { $0.status == .ended ? nil : $0 }
+        // What is called otherwise has no other client id.
+        return app.flatMap { $0.status == .ended || $0.clientName != nil ? nil : $0 }
     }
 
     /// Whether that is the app's secret. Takes the same time for an app without one.
@@ -89,6 +97,8 @@ extension AppView {
             createdAt: try row.decode("created_at"),
             updatedAt: try row.decode("updated_at"),
             endedAt: try row.decode("ended_at"),
+            origin: try row.word("origin"),
+            clientName: try row.decode("client_name"),
             secretDigest: try row.decode("secret_digest")
         )
     }

@@ -30,21 +30,53 @@ struct ApprovedAccess {
     let audience: String?
 }
 
-/// Secrets that are drawn before a transaction, so that a retry of it makes the same.
+/// Secrets that are drawn before a transaction, so that a retry of it makes the same; but for a signed token, whose times
+/// are the transaction's.
 struct AppTokenSecrets: Sendable {
-    let access: OpaqueSecret
+    private let opaque: OpaqueSecret
     let accessID: TokenID
     let refreshID: TokenID
+    let signer: TokenSigner
 
-    init(in store: Store) {
-        access = .make(.access, using: store.randomness)
+    init(signer: TokenSigner, in store: Store) {
+        self.signer = signer
+        opaque = .make(.access, using: store.randomness)
         accessID = store.newID()
         refreshID = store.newID()
+    }
+
+    /// The access token, of the form that its audience asks for. Refused for an audience that is none any more.
+    func access(
+        of approved: ApprovedAccess,
+        scopes: ScopeSet,
+        audience: String?,
+        in transaction: OrganizationTransaction
+    ) async throws -> (secret: OpaqueSecret, lifetime: Duration) {
+        let lifetime = approved.app.terms.accessLifetime
+        guard let audience else { return (opaque, lifetime) }
+        let resource = try await transaction.resource(audience)
+        guard resource != nil || ResourceIdentifier.own(of: signer.issuer).contains(audience) else {
+            throw AppGrantRefusal.invalidTarget
+        }
+        guard resource?.format == .jwt else { return (opaque, lifetime) }
+        let issuedAt = Timestamp(seconds: transaction.startedAt.seconds)
+        let claims = AccessClaims(
+            issuer: signer.issuer,
+            audience: audience,
+            subject: approved.user,
+            client: approved.app.clientID,
+            organization: transaction.organization,
+            scopes: scopes,
+            id: accessID,
+            issuedAt: issuedAt,
+            expiresAt: issuedAt + min(lifetime, AccessClaims.longestLifetime)
+        )
+        return (try await signer.key.sign(claims), claims.expiresAt - transaction.startedAt)
     }
 }
 
 extension OrganizationTransaction {
-    /// Inserts an access token of `access` scopes and, where there is one, a refresh token of the approval's. The inserting
+    /// Inserts an access token of `scopes` and, where there is one, a refresh token of the approval's. The inserting
     /// statement checks user, app, approval and both epochs again. nil: nothing was inserted.
     func issue(
         _ secrets: AppTokenSecrets,
@@ -52,13 +84,14 @@ extension OrganizationTransaction {
         of approved: ApprovedAccess,
         scopes: ScopeSet,
         audience: String?
-    ) async throws -> AuditDraft? {
-        let digest = store.keyring.digest(of: secrets.access)
+    ) async throws -> (access: OpaqueSecret, lifetime: Duration, entry: AuditDraft)? {
+        let (access, lifetime) = try await secrets.access(of: approved, scopes: scopes, audience: audience, in: self)
+        let digest = store.keyring.digest(of: access)
         var ids = [secrets.accessID]
         var kinds = ["access"]
         var digests = [digest]
         var scopeLists = [Lists.text(scopes)]
-        var lifetimes = [approved.app.terms.accessLifetime.wholeMicroseconds]
+        var lifetimes = [lifetime.wholeMicroseconds]
         if let refresh {
             ids.append(secrets.refreshID)
             kinds.append("refresh")
@@ -83,16 +116,17 @@ extension OrganizationTransaction {
             """
         )
         guard !rows.isEmpty else { return nil }
-        return AuditDraft(
+        let entry = AuditDraft(
             .tokenIssued,
             .token(secrets.accessID),
             after: [
                 "app": .string(approved.app.id.description),
                 "authorization": .string(approved.authorization.description),
                 "scopes": .array(scopes.names.map(JSON.string)), "audience": audience.map(JSON.string) ?? .null,
-                "expires_at": .string((startedAt + approved.app.terms.accessLifetime).description),
+                "expires_at": .string((startedAt + lifetime).description),
             ]
         )
+        return (access, lifetime, entry)
     }
 
     /// Ends every token of a family, and tells how many that were.
@@ -140,6 +174,7 @@ package struct CodeRedemption: Change {
         audience: String?,
         from origin: Attribution.Origin,
         receivedAt: Timestamp,
+        signer: TokenSigner,
         in store: Store
     ) {
         self.code = code
@@ -150,7 +185,7 @@ package struct CodeRedemption: Change {
         self.origin = origin
         self.receivedAt = receivedAt
         digests = store.keyring.digests(of: code)
-        secrets = AppTokenSecrets(in: store)
+        secrets = AppTokenSecrets(signer: signer, in: store)
         refresh = .make(.refresh, using: store.randomness)
         family = store.newID()
     }
@@ -206,22 +241,21 @@ package struct CodeRedemption: Change {
             UPDATE authorization_codes SET used_at = \(now), family_id = \(family) WHERE digest = ANY(\(digests))
             """
         )
-        guard
-            let draft = try await transaction.issue(
-                secrets,
-                refresh: refresh,
-                of: approved,
-                scopes: approved.scopes,
-                audience: approved.audience
-            )
-        else { return .refused(AppGrantRefusal.invalidGrant(.superseded), []) }
-        let issued = AppTokensIssued(
-            access: secrets.access,
+        let made = try await transaction.issue(
+            secrets,
             refresh: refresh,
-            lifetime: app.terms.accessLifetime,
+            of: approved,
+            scopes: approved.scopes,
+            audience: approved.audience
+        )
+        guard let made else { return .refused(AppGrantRefusal.invalidGrant(.superseded), []) }
+        let issued = AppTokensIssued(
+            access: made.access,
+            refresh: refresh,
+            lifetime: made.lifetime,
             scopes: approved.scopes
         )
-        return .done(issued, [Recorded(draft, by: attribution)])
+        return .done(issued, [Recorded(made.entry, by: attribution)])
     }
 
     /// What does not fit leaves the code as it is: whoever guesses cannot use up somebody else's.

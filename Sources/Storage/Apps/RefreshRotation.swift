@@ -25,6 +25,7 @@ package struct RefreshRotation: Change {
         audience: String?,
         from origin: Attribution.Origin,
         receivedAt: Timestamp,
+        signer: TokenSigner,
         in store: Store
     ) {
         self.app = app
@@ -34,7 +35,7 @@ package struct RefreshRotation: Change {
         self.receivedAt = receivedAt
         digests = store.keyring.digests(of: token)
         successors = store.keyring.successors(of: token)
-        secrets = AppTokenSecrets(in: store)
+        secrets = AppTokenSecrets(signer: signer, in: store)
     }
 
     package static func make(
@@ -101,7 +102,7 @@ package struct RefreshRotation: Change {
             scopes: scopes,
             audience: approved.audience
         )
-        guard let draft = issued else { return .refused(AppGrantRefusal.invalidGrant(.superseded), []) }
+        guard let issued else { return .refused(AppGrantRefusal.invalidGrant(.superseded), []) }
         if !isRetry {
             _ = try await transaction.query(
                 """
@@ -111,12 +112,12 @@ package struct RefreshRotation: Change {
             )
         }
         let answer = AppTokensIssued(
-            access: secrets.access,
+            access: issued.access,
             refresh: refresh,
-            lifetime: app.terms.accessLifetime,
+            lifetime: issued.lifetime,
             scopes: scopes
         )
-        return .done(answer, [Recorded(draft, by: attribution)])
+        return .done(answer, [Recorded(issued.entry, by: attribution)])
     }
 
     private func refusal(_ row: PostgresRow, at now: Timestamp) throws -> AppGrantRefusal? {

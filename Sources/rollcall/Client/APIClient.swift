@@ -2,7 +2,7 @@ import HTTPTypes
 import Outbound
 import Transparency
 
-/// Speaks to `/v1` of one server as the bearer of one token.
+/// Speaks to `/v1` of one server as the bearer of one token, or as whoever signed in there.
 struct APIClient: Sendable {
     /// An answer, and the version that an update has to name.
     struct Answer {
@@ -11,12 +11,28 @@ struct APIClient: Sendable {
     }
 
     private let base: String
-    private let token: String
+    private let credential: Credential
     private let outbound = OutboundClient(policy: .operatorChosen)
 
-    init(base: String, token: String) {
-        self.base = base.hasSuffix("/") ? String(base.dropLast()) : base
-        self.token = token
+    /// How a request says who calls.
+    enum Credential {
+        case token(String)
+        /// Refreshed where it has to be.
+        case signIn(StoredSignIns)
+    }
+
+    init(base: String, token: String) { self.init(base: base, .token(token)) }
+
+    init(base: String, _ credential: Credential) {
+        self.base = ConnectionOptions.plain(base)
+        self.credential = credential
+    }
+
+    private func authorization() async throws(CommandFailure) -> String {
+        switch credential {
+        case .token(let token): "Bearer " + token
+        case .signIn(let store): "Bearer " + (try await store.accessToken(at: base))
+        }
     }
 
     func get(_ path: String, query: [(String, String?)] = []) async throws(CommandFailure) -> Answer {
@@ -44,7 +60,7 @@ struct APIClient: Sendable {
     /// The bytes of what is no JSON, as long as `mostBytes` at most.
     func file(_ path: String, mostBytes: Int) async throws(CommandFailure) -> [UInt8] {
         var headers = HTTPFields()
-        headers[.authorization] = "Bearer " + token
+        headers[.authorization] = try await authorization()
         headers[.accept] = "*/*"
         headers[.userAgent] = "rollcall"
         let limits = OutboundLimits(responseBodyBytes: mostBytes)
@@ -97,7 +113,7 @@ struct APIClient: Sendable {
         body: JSON? = nil
     ) async throws(CommandFailure) -> Answer {
         var headers = headers
-        headers[.authorization] = "Bearer " + token
+        headers[.authorization] = try await authorization()
         headers[.accept] = "application/json, application/problem+json"
         headers[.userAgent] = "rollcall"
         if body != nil, headers[.contentType] == nil { headers[.contentType] = "application/json" }

@@ -26,17 +26,31 @@ struct ConnectionOptions: ParsableArguments {
     var asAuditor = false
 
     func client() throws(CommandFailure) -> APIClient {
-        guard let base = try Self.baseURL(url: url, home: home) else {
+        let signIns = StoredSignIns.standard
+        guard let base = try server(signIns) else {
             throw CommandFailure(.usage, "no server: give --url or --home, or set ROLLCALL_URL")
         }
-        guard let token = try token(development()) else {
-            throw CommandFailure(
-                .signInNeeded,
-                "no token: give --token-file or --home, or set ROLLCALL_TOKEN_FILE or ROLLCALL_TOKEN"
-            )
-        }
-        return APIClient(base: base, token: token)
+        if let token = try token(development()) { return APIClient(base: base, token: token) }
+        if let signIns, try signIns.at(Self.plain(base)) != nil { return APIClient(base: base, .signIn(signIns)) }
+        throw CommandFailure(
+            .signInNeeded,
+            "no token: rollcall login, give --token-file or --home, or set ROLLCALL_TOKEN_FILE or ROLLCALL_TOKEN"
+        )
     }
+
+    private func server(_ store: StoredSignIns?) throws(CommandFailure) -> String? {
+        if let given = try Self.baseURL(url: url, home: home) { return given }
+        return try Self.signedIn(store)
+    }
+
+    /// The only server at which somebody is signed in.
+    private static func signedIn(_ store: StoredSignIns?) throws(CommandFailure) -> String? {
+        guard let all = try store?.all() else { return nil }
+        return all.count == 1 ? all[0].url : nil
+    }
+
+    /// Without a slash at its end, as servers call themselves.
+    static func plain(_ base: String) -> String { base.hasSuffix("/") ? String(base.dropLast()) : base }
 
     /// For what needs no token.
     static func baseURL(url: String?, home: String?) throws(CommandFailure) -> String? {
