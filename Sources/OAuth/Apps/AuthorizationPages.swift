@@ -16,17 +16,17 @@ struct AuthorizationPages: Sendable {
             return try await answering(query) {
                 guard let member = try await door.sessions.signedIn(request) else {
                     // An app that is not known is told here already, and not after somebody signed in for it.
-                    let asked = try await AuthorizationRequest(query, most: nil, in: door)
+                    let asked = try await AuthorizationRequest(query, for: nil, in: door)
                     return try await signIn(thenBackTo: request, for: asked)
                 }
-                let asked = try await AuthorizationRequest(query, most: member.caller.scopes, in: door)
+                let asked = try await AuthorizationRequest(query, for: member.caller.role, in: door)
                 guard asked.app.organization == member.caller.organization else { return try elsewhere(member) }
-                return try consent(asked, member, query)
+                return try await consent(asked, member, query)
             }
         }
         door.memberForm("/oauth/authorize", on: router) { form, context, member in
             try await answering(form["request"]) {
-                let asked = try await AuthorizationRequest(form["request"], most: member.caller.scopes, in: door)
+                let asked = try await AuthorizationRequest(form["request"], for: member.caller.role, in: door)
                 guard asked.app.organization == member.caller.organization else { return try elsewhere(member) }
                 guard form["decision"] == "approve" else { return try await deny(asked, member, context) }
                 return try await approve(asked, member, context)
@@ -47,11 +47,12 @@ struct AuthorizationPages: Sendable {
         _ asked: AuthorizationRequest,
         _ member: Sessions.SignedIn,
         _ query: String
-    ) throws -> Response {
+    ) async throws -> Response {
+        let own = try await door.store.read(as: member.caller.organization) { try await $0.ownScopes() }
         // The answer to the form is a redirect to the app, which the policy has to let through.
-        try door.pages.page(
+        return try door.pages.page(
             "consent",
-            ConsentPage(asked, member, query),
+            ConsentPage(asked, member, query, own: own),
             formTargets: [asked.redirect.policySource]
         )
     }
@@ -145,7 +146,7 @@ private struct ConsentPage: Sendable {
         let opens: String
     }
 
-    init(_ asked: AuthorizationRequest, _ member: Sessions.SignedIn, _ query: String) {
+    init(_ asked: AuthorizationRequest, _ member: Sessions.SignedIn, _ query: String, own: [OwnScope]) {
         let terms = asked.app.terms
         title = "Let \(terms.name) act for you?"
         appName = terms.name
@@ -154,7 +155,8 @@ private struct ConsentPage: Sendable {
         host = asked.redirect.host
         isLegacy = terms.isLegacy
         audience = asked.audience
-        let known = Dictionary(uniqueKeysWithValues: Scope.catalogue.map { ($0.scope, $0.opens) })
+        let words = Scope.catalogue.map { ($0.scope, $0.opens) } + own.map { ($0.scope, $0.opens) }
+        let known = Dictionary(words) { builtIn, _ in builtIn }
         scopes = asked.scopes.scopes.map { Item(name: $0.description, opens: known[$0] ?? "") }
         request = query
         formToken = member.formToken

@@ -43,8 +43,9 @@ struct AuthorizationRequest: Sendable {
         }
     }
 
-    /// Reads a query. `most` is what the signed-in member may let anybody do; nil while nobody is signed in.
-    init(_ query: String, most: ScopeSet?, in door: OAuthDoor) async throws {
+    /// Reads a query. `role` is that of the signed-in member, who lets nobody do more than they may; nil while nobody is
+    /// signed in.
+    init(_ query: String, for role: Role?, in door: OAuthDoor) async throws {
         let values = try Self.values(query)
         guard let app = try await values["client_id"].flatMap({ AppID($0) }).asyncMap(door.store.app(client:)) ?? nil,
             app.status == .active
@@ -64,7 +65,7 @@ struct AuthorizationRequest: Sendable {
             wantsJSON = try Self.wantsJSON(values, app)
             challenge = try Self.challenge(values, app)
             audience = try TokenEndpoint.audience(values["resource"], issuer: door.issuer)
-            scopes = try Self.scopes(values["scope"], of: app, most: most)
+            scopes = try Self.scopes(values["scope"], of: app, for: role)
         } catch {
             throw Refusal.answered(error, to: answerer)
         }
@@ -120,7 +121,7 @@ struct AuthorizationRequest: Sendable {
     }
 
     /// What is asked for within what the app may have; of that, what the member may do is what is shown.
-    private static func scopes(_ text: String?, of app: AppView, most: ScopeSet?) throws(OAuthError) -> ScopeSet {
+    private static func scopes(_ text: String?, of app: AppView, for role: Role?) throws(OAuthError) -> ScopeSet {
         var asked = app.terms.scopes
         if let text {
             guard let requested = RequestedScopes.parse(text, isLegacy: app.terms.isLegacy) else {
@@ -131,8 +132,8 @@ struct AuthorizationRequest: Sendable {
         guard asked.isSubset(of: app.terms.scopes) else {
             throw OAuthError(.invalidScope, "This app may not ask for all of these scopes.")
         }
-        guard let most else { return asked }
-        let shown = asked.intersection(most)
+        guard let role else { return asked }
+        let shown = role.bounding(asked)
         guard !shown.isEmpty else {
             throw OAuthError(.invalidScope, "This account may do nothing of what was asked for.")
         }
