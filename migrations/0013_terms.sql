@@ -65,7 +65,9 @@ CREATE TABLE approvals (
     used_at         timestamptz,            -- where agreeing does not do it: when it was done, the once
     PRIMARY KEY (organization_id, id),
     CONSTRAINT approvals_kind_known
-        CHECK (kind IN ('grant.create', 'grant.change', 'password_link.create', 'organization.change')),
+        CHECK (kind IN ('grant.create', 'grant.change', 'integration.create', 'integration.change',
+            'workspace_token.create', 'workspace_token.change', 'password_link.create', 'second_factor.reset',
+            'organization.change')),
     CONSTRAINT approvals_status_known
         CHECK (status IN ('pending', 'approved', 'refused', 'withdrawn', 'moved', 'expired')),
     CONSTRAINT approvals_decision_dated CHECK ((status = 'pending') = (decided_at IS NULL)),

@@ -7,3 +7,20 @@ ALTER TABLE tokens
     ADD COLUMN keys_id uuid,
     ADD CONSTRAINT tokens_proved_in_one_way CHECK (secret_id IS NULL OR keys_id IS NULL),
     ADD CONSTRAINT tokens_secret FOREIGN KEY (organization_id, secret_id) REFERENCES grant_secrets;
+
+-- Codes for whoever lost their authenticator, each good once, by digest under a keyring key. Another set replaces them.
+CREATE TABLE recovery_codes (
+    organization_id uuid NOT NULL,
+    user_id         uuid NOT NULL,
+    digest          bytea NOT NULL,
+    made_at         timestamptz NOT NULL,
+    used_at         timestamptz,
+    PRIMARY KEY (organization_id, user_id, digest),
+    CONSTRAINT recovery_codes_digest_length CHECK (length(digest) = 32),
+    CONSTRAINT recovery_codes_account FOREIGN KEY (organization_id, user_id) REFERENCES accounts
+);
+CALL protect('recovery_codes', 'SELECT, INSERT, UPDATE, DELETE');
+
+ALTER TABLE sessions
+    DROP CONSTRAINT sessions_second_factor_known,
+    ADD CONSTRAINT sessions_second_factor_known CHECK (second_factor IN ('none', 'due', 'totp', 'recovery'));

@@ -161,7 +161,7 @@ private struct ClaimPage: Sendable {
         clientName = view.clientName
         username = view.username
         custodian = view.custodian ?? "nobody"
-        expiresAt = view.expiresAt.description
+        expiresAt = PageTime.text(view.expiresAt)
         formToken = member?.formToken ?? ""
         account = member.map { AccountLine($0.caller) }
         let isClaimant = member.map { $0.caller.user == view.claimant } ?? false
@@ -193,6 +193,6 @@ private struct ClaimPage: Sendable {
         if let member, !isClaimant {
             return "You are signed in as \(member.caller.username). Only \(custodian) can claim this secret."
         }
-        return blockedUntil.map { "Not before \($0): the password was replaced by way of an admin." }
+        return blockedUntil.map { "Not before \(PageTime.text($0)): the password was replaced by way of an admin." }
     }
 }

@@ -83,6 +83,8 @@ package struct OAuthDoor: Sendable {
         SignInPages(door: self).mount(on: router)
         PasswordPages(door: self).mount(on: router)
         ProfilePages(door: self).mount(on: router)
+        SecondFactorPages(door: self).mount(on: router)
+        TokenPages(door: self).mount(on: router)
         AuthorizationPages(door: self).mount(on: router)
         UserInfoEndpoint(door: self).mount(on: router)
         GrantPages(door: self).mount(on: router)

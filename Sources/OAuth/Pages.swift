@@ -30,18 +30,30 @@ struct Pages: Sendable {
         "second-factor": PackageResources.second_factor_mustache,
         "profile": PackageResources.profile_mustache,
         "grants": PackageResources.grants_mustache,
+        "tokens": PackageResources.tokens_mustache,
+        "token": PackageResources.token_mustache,
+        "recovery": PackageResources.recovery_mustache,
         "secret": PackageResources.secret_mustache,
         "confirm": PackageResources.confirm_mustache,
     ]
 
     /// Routes what every page loads.
     func mount(on router: Router<EdgeContext>) {
-        router.get("/assets/rollcall.css") { _, _ in
-            Response(
-                status: .ok,
-                headers: [.contentType: "text/css; charset=utf-8", .cacheControl: "public, max-age=300"],
-                body: ResponseBody(byteBuffer: ByteBuffer(bytes: PackageResources.rollcall_css))
-            )
+        let files: [(name: String, type: String, bytes: [UInt8])] = [
+            ("rollcall.css", "text/css; charset=utf-8", PackageResources.rollcall_css),
+            ("icon.svg", "image/svg+xml", PackageResources.icon_svg),
+        ]
+        for file in files {
+            router.get(RouterPath("/assets/" + file.name)) { _, _ in
+                Response(
+                    status: .ok,
+                    headers: [
+                        .contentType: file.type, .cacheControl: "public, max-age=300",
+                        .contentSecurityPolicy: "default-src 'none'",
+                    ],
+                    body: ResponseBody(byteBuffer: ByteBuffer(bytes: file.bytes))
+                )
+            }
         }
     }
 
@@ -64,7 +76,8 @@ struct Pages: Sendable {
     private static func fields(formTargets: [String]) -> HTTPFields {
         var fields: HTTPFields = [
             .contentType: "text/html; charset=utf-8", .cacheControl: "no-store",
-            .contentSecurityPolicy: "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+            .contentSecurityPolicy:
+                "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
                 + "form-action " + (["'self'"] + formTargets).joined(separator: " "),
             // Our own forms name the site that they come from; nobody else is told what page it was.
             .referrerPolicy: "same-origin",

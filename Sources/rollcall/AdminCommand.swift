@@ -15,7 +15,7 @@ struct AdminCommand: ParsableCommand {
             Works on ROLLCALL_DATABASE_DIRECT_URL, as the owner, with the keyring; no server is needed. What it does \
             is in the audit log.
             """,
-        subcommands: [Organization.self, Bootstrap.self, PasswordLink.self, Log.self]
+        subcommands: [Organization.self, Bootstrap.self, PasswordLink.self, ResetSecondFactor.self, Log.self]
     )
 
     struct Organization: ParsableCommand {
@@ -209,6 +209,41 @@ extension AdminCommand {
                     ],
                     columns: UserCommand.PasswordLink.columns
                 )
+            }
+        }
+    }
+}
+
+extension AdminCommand {
+    struct ResetSecondFactor: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "reset-second-factor",
+            abstract: "Take away the lost second factor of a member.",
+            discussion: """
+                Every sign-in of the account ends, and no secret can be claimed by it for a day. For an \
+                organization with one security admin; else a second one agrees over the API.
+
+                EXAMPLES
+                  rollcall admin reset-second-factor --organization acme --username ops@acme.example
+                """
+        )
+
+        @Option(help: "Slug of the organization.") var organization: String
+        @Option(help: "Name of the account.") var username: String
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            guard let slug = Slug(organization) else { throw CommandFailure(.usage, "--organization is no slug") }
+            try await options.withOwnersStore { store in
+                guard let id = try await store.organization(slug: slug),
+                    let account = try await store.read(as: id, { try await $0.account(named: username) })
+                else { throw CommandFailure(.notFound, "there is no active member of that name in \(slug)") }
+                guard account.hasSecondFactor else {
+                    throw CommandFailure(.conflict, "this account has no second factor")
+                }
+                let attribution = Attribution(actor: .system("operator"), receivedAt: store.clock.now())
+                try await store.perform(SecondFactorReset(of: account.user, byOperator: attribution), in: id)
+                Output.note("the password alone signs \(username) in, until they add another second factor")
             }
         }
     }

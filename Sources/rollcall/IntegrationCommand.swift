@@ -93,7 +93,7 @@ struct IntegrationCommand: ParsableCommand {
             let ranges = body.body == nil ? members.access.rangeMember ?? .null : members.access.rangeMember
             let integration = try body.object([("slug", .text(slug))] + members.members + [("ip_allow_list", ranges)])
             let answer = try await client.connection.client().post("/v1/integrations", integration)
-            try client.output.writer.write(answer.body, columns: columns)
+            try client.print(settled: answer.body, columns: columns)
         }
     }
 
@@ -114,7 +114,7 @@ struct IntegrationCommand: ParsableCommand {
         func run() async throws {
             let path = "/v1/integrations/" + URLText.escaped(id)
             let answer = try await client.connection.client().patch(path, body.change(members.members))
-            try client.output.writer.write(answer.body, columns: columns)
+            try client.print(settled: answer.body, columns: columns)
         }
     }
 }

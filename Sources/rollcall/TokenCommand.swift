@@ -126,10 +126,13 @@ struct TokenCommand: ParsableCommand {
             abstract: "Make a token of a workspace, shown this once.",
             discussion: """
                 For security admins. Good for seven days unless --expires-at says otherwise.
+                Where a second admin is needed: ask, and then give what they approved.
 
                 EXAMPLES
                   rollcall token create-workspace --workspace wsp_01… --name reports \\
                     --scope people:read
+                  rollcall token create-workspace --workspace wsp_01… --name sync \\
+                    --scope users:write --approval apr_01…
                 """
         )
         @Option(help: "Id of the workspace.") var workspace: String
@@ -140,14 +143,16 @@ struct TokenCommand: ParsableCommand {
         )
         var scopes: [String]
         @Option(help: ArgumentHelp("RFC 3339.", valueName: "time")) var expiresAt: String?
+        @Option(help: "Id of what a second admin approved.") var approval: String?
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
             var token: JSON.Object = ["name": .string(name), "scopes": .array(scopes.map { .string($0) })]
             if let expiresAt { token["expires_at"] = .string(expiresAt) }
+            if let approval { token["approval"] = .string(approval) }
             let path = "/v1/workspaces/\(URLText.escaped(workspace))/tokens"
             let answer = try await client.connection.client().post(path, .object(token)).body
-            try client.output.writer.write(answer, columns: madeColumns)
+            try client.print(settled: answer, columns: madeColumns)
         }
     }
 
@@ -198,7 +203,7 @@ struct TokenCommand: ParsableCommand {
             guard !change.isEmpty else { throw CommandFailure(.usage, "nothing to change was given") }
             let path = "/v1/tokens/" + URLText.escaped(id)
             let answer = try await client.connection.client().patch(path, .object(change)).body
-            try client.output.writer.write(answer, columns: columns)
+            try client.print(settled: answer, columns: columns)
         }
     }
 }

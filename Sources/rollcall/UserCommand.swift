@@ -5,7 +5,9 @@ struct UserCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user",
         abstract: "Members, and the users of integrations.",
-        subcommands: [List.self, Get.self, Create.self, Role.self, Deactivate.self, PasswordLink.self]
+        subcommands: [
+            List.self, Get.self, Create.self, Role.self, Deactivate.self, PasswordLink.self, ResetSecondFactor.self,
+        ]
     )
 
     static let columns = [
@@ -139,6 +141,28 @@ struct UserCommand: ParsableCommand {
             let body: JSON? = approval.map { ["approval": .string($0)] }
             let answer = try await client.connection.client().post(path, body)
             try client.print(settled: answer.body, columns: Self.columns)
+        }
+    }
+
+    struct ResetSecondFactor: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "reset-second-factor",
+            abstract: "Ask a second admin to take away a member's lost second factor.",
+            discussion: """
+                Once another admin agreed, the password alone signs in until the member adds
+                another; their sign-ins end, and they claim no secret for a day.
+
+                EXAMPLES
+                  rollcall user reset-second-factor usr_01…
+                """
+        )
+        @Argument(help: "Id of the member.") var id: String
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            let path = "/v1/users/\(URLText.escaped(id))/second-factor-resets"
+            let answer = try await client.connection.client().post(path)
+            try client.print(settled: answer.body, columns: columns)
         }
     }
 }

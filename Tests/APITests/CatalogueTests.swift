@@ -58,6 +58,64 @@ import Transparency
         }
     }
 
+    @Test func `removing it reaches apps, consents, and every token, each with its entry`() async throws {
+        try await TestAPI.with { api in
+            let fixture = api.fixture
+            _ = try await api.post("/v1/scopes", ["scope": "invoices:read", "opens": "Read"], as: api.admin)
+            let organization = api.organization.id
+            let user = api.admin.user
+            _ = try await fixture.owner.query(
+                """
+                INSERT INTO apps (organization_id, id, name, contact_email, redirect_uris, scopes, is_confidential,
+                    access_lifetime_seconds, status, created_at, updated_at)
+                VALUES (\(organization), gen_random_uuid(), 'Wide', 'a@acme.example', '{https://a.example/}',
+                    '{invoices:read,people:read}', false, 3600, 'active', now(), now())
+                """
+            )
+            _ = try await fixture.owner.query(
+                """
+                INSERT INTO authorizations (organization_id, id, app_id, user_id, scopes, status, approved_at, created_at)
+                SELECT organization_id, gen_random_uuid(), id, \(user), '{invoices:read}', 'active', now(), now() FROM apps
+                """
+            )
+            for (kind, scopes) in [
+                ("personal", "{invoices:read}"), ("personal", "{invoices:read,people:read}"),
+                ("refresh", "{invoices:read}"),
+            ] {
+                _ = try await fixture.owner.query(
+                    """
+                    INSERT INTO tokens (organization_id, id, kind, digest, user_id, scopes, user_epoch, issued_at, expires_at)
+                    VALUES (\(organization), gen_random_uuid(), \(kind), uuid_send(gen_random_uuid()), \(user),
+                        \(scopes)::text::text[], 1, now(), now() + interval '1 hour')
+                    """
+                )
+            }
+            let asked = try await api.send(.delete, "/v1/scopes/invoices:read", as: api.admin)
+            let detail = try #require(asked.body["detail"]?.string)
+            #expect(
+                detail.contains("1 apps") && detail.contains("1 authorizations, 1 of which")
+                    && detail.contains("2 tokens")
+            )
+            let value = try #require(asked.body["confirmation"]?.string)
+            let path = "/v1/scopes/invoices:read?confirmation=\(value)"
+            #expect(try await api.send(.delete, path, as: api.admin).status == 204)
+            let left: SQL = """
+                SELECT (SELECT count(*) FROM apps WHERE 'invoices:read' = ANY(scopes))
+                    + (SELECT count(*) FROM authorizations WHERE 'invoices:read' = ANY(scopes))
+                    + (SELECT count(*) FROM tokens WHERE 'invoices:read' = ANY(scopes))
+                """
+            #expect(try await fixture.number(left) == 0)
+            #expect(try await fixture.text("SELECT status || epoch FROM authorizations") == "ended2")
+            let ended: SQL = "SELECT count(*) FROM tokens WHERE cardinality(scopes) = 0 AND revoked_at IS NOT NULL"
+            #expect(try await fixture.number(ended) == 2)
+            #expect(try await api.entry(.appUpdated)["reason"] == "scope_removed")
+            #expect(try await api.entry(.authorizationEnded)["reason"] == "scope_removed")
+            #expect(try await api.entry(.tokenRevoked)["reason"] == "scope_removed")
+            #expect(try await api.entry(.tokenUpdated)["reason"] == "scope_removed")
+            #expect(try await fixture.number("SELECT count(*) FROM access_endings WHERE subject = 'organization'") == 1)
+        }
+    }
+
     @Test func `what has no other scope keeps it`() async throws {
         try await TestAPI.with { api in
             _ = try await api.post("/v1/scopes", ["scope": "invoices:write", "opens": "Write"], as: api.admin)
@@ -65,6 +123,7 @@ import Transparency
             _ = try await api.fixture.integration(in: api.organization, rule: nil, scopes: ScopeSet([scope]))
             let refused = try await api.send(.delete, "/v1/scopes/invoices:write", as: api.admin)
             #expect(refused.status == 409 && refused.problem == "/problems/conflict")
+            #expect(refused.body["detail"]?.string?.contains("crm") == true, "it is named")
             #expect(try await api.fixture.number("SELECT count(*) FROM scopes") == 1)
         }
     }

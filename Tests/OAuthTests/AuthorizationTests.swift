@@ -32,6 +32,25 @@ import Transparency
         }
     }
 
+    @Test func `a scope of the organization's own is shown in its own words, and given by who may`() async throws {
+        try await TestApp.with { app in
+            let oauth = app.oauth
+            let scope = try #require(Scope("invoices:read"))
+            let creation = ScopeCreation(
+                scope,
+                opens: "Read every invoice <ever>",
+                by: oauth.admin.caller,
+                oauth.fixture.attribution(of: oauth.admin)
+            )
+            _ = try await oauth.fixture.store.perform(creation, in: oauth.organization.id)
+            _ = try await oauth.fixture.owner.query("UPDATE apps SET scopes = '{invoices:read,people:read}'")
+            let changes = ["scope": "invoices:read people:read"]
+            #expect(try await app.ask(changes).text.contains("Read every invoice &lt;ever&gt;"))
+            let tokens = try await app.exchange(try await app.code(changes))
+            #expect(tokens.body["scope"] == "invoices:read people:read")
+        }
+    }
+
     @Test func `whoever is not signed in signs in first, and comes back to the request`() async throws {
         try await TestApp.with { app in
             var stranger = Browser(app.oauth)

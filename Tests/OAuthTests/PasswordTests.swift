@@ -86,6 +86,13 @@ import Transparency
     }
 
     private func enrol(_ browser: inout Browser, _ oauth: TestOAuth) async throws -> TimeCode {
+        try await enrolled(&browser, oauth).secret
+    }
+
+    private func enrolled(
+        _ browser: inout Browser,
+        _ oauth: TestOAuth
+    ) async throws -> (secret: TimeCode, codes: [String]) {
         let page = try await browser.get("/profile/second-factor")
         let text = try #require(page.text.firstRange(of: "<code>"))
         let base32 = String(page.text[text.upperBound...].prefix { $0 != "<" })
@@ -94,7 +101,7 @@ import Transparency
         let code = secret.code(at: TimeCode.step(at: oauth.fixture.clock.now()))
         let done = try await browser.post("/profile/second-factor", [("code", code)])
         #expect(done.status == 200 && done.text.contains("asks for a code"))
-        return secret
+        return (secret, codes(done))
     }
 
     private static func decoded(_ base32: String) throws -> [UInt8] {
@@ -165,6 +172,107 @@ import Transparency
                 return try await group.reduce(into: []) { $0.append($1) }
             }
             #expect(statuses.count { $0 == 303 } == 1)
+        }
+    }
+
+    @Test func `confirming a new second factor is as slow as signing in with one`() async throws {
+        try await TestOAuth.with { oauth in
+            var browser = try await oauth.signedInBrowser()
+            _ = try await browser.get("/profile/second-factor")
+            var statuses: [Int] = []
+            for _ in 0..<7 {
+                statuses.append(try await browser.post("/profile/second-factor", [("code", "000000")]).status)
+            }
+            #expect(statuses == [403, 403, 403, 403, 403, 429, 429])
+            #expect(try await oauth.entries(.secondFactorAdded).count == 5)
+        }
+    }
+
+    private func codes(_ page: TestOAuth.Answer) -> [String] {
+        page.text.split(separator: "<li><code>").dropFirst().map { String($0.prefix { $0 != "<" }) }
+    }
+
+    @Test func `a recovery code signs in once, and new ones end the others`() async throws {
+        try await TestOAuth.with { oauth in
+            var browser = try await oauth.signedInBrowser()
+            let (secret, codes) = try await enrolled(&browser, oauth)
+            #expect(codes.count == RecoveryCode.count && Set(codes).count == codes.count)
+            #expect(try await browser.get("/profile").text.contains("10 recovery codes left"))
+            var next = Browser(oauth)
+            _ = try await next.signIn(as: oauth.admin.username)
+            _ = try await next.get("/signin/code")
+            // As somebody types it.
+            let typed = codes[0].lowercased().replacing("-", with: " ")
+            #expect(try await next.post("/signin/code", [("code", typed), ("return_to", "/profile")]).status == 303)
+            #expect(try await next.get("/profile").text.contains("9 recovery codes left"))
+            let started = try #require(try await oauth.entries(.sessionStarted).last)
+            #expect(started["after"]?["second_factor"] == "recovery")
+            var replay = Browser(oauth)
+            _ = try await replay.signIn(as: oauth.admin.username)
+            _ = try await replay.get("/signin/code")
+            #expect(try await replay.post("/signin/code", [("code", codes[0])]).status == 403)
+            // Another set, by a code of the app.
+            oauth.fixture.clock.advance(by: .seconds(30))
+            let code = secret.code(at: TimeCode.step(at: oauth.fixture.clock.now()))
+            let fresh = self.codes(try await next.post("/profile/recovery-codes", [("code", code)]))
+            #expect(fresh.count == RecoveryCode.count && Set(fresh).isDisjoint(with: codes))
+            #expect(try await oauth.fixture.number("SELECT count(*) FROM recovery_codes") == RecoveryCode.count)
+            #expect(try await replay.post("/signin/code", [("code", fresh[0])]).status == 303)
+            let kept = try await oauth.fixture.text(
+                "SELECT string_agg(encode(digest, 'escape'), ' ') FROM recovery_codes"
+            )
+            #expect(kept?.contains(fresh[1]) == false)
+            #expect(try await oauth.entries(.recoveryCodesMade).count == 1)
+        }
+    }
+
+    @Test func `of many who present the same recovery code at once one is signed in`() async throws {
+        try await TestOAuth.with { oauth in
+            var browser = try await oauth.signedInBrowser()
+            let (_, codes) = try await enrolled(&browser, oauth)
+            var waiting: [Browser] = []
+            for _ in 0..<4 {
+                var one = Browser(oauth)
+                _ = try await one.signIn(as: oauth.admin.username)
+                _ = try await one.get("/signin/code")
+                waiting.append(one)
+            }
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                for one in waiting {
+                    group.addTask {
+                        var one = one
+                        return try await one.post("/signin/code", [("code", codes[0])]).status
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(statuses.count { $0 == 303 } == 1)
+        }
+    }
+
+    @Test func `recovery codes are guessed as slowly, and are nobody else's`() async throws {
+        try await TestOAuth.with { oauth in
+            var browser = try await oauth.signedInBrowser()
+            let (_, codes) = try await enrolled(&browser, oauth)
+            let other = try await oauth.fixture.member(
+                .securityAdmin,
+                in: oauth.organization,
+                username: "o@acme.example"
+            )
+            try await oauth.setPassword(for: other.user)
+            var second = Browser(oauth)
+            _ = try await second.signIn(as: other.username)
+            _ = try await second.get("/profile")
+            _ = try await enrolled(&second, oauth)
+            var guesser = Browser(oauth)
+            _ = try await guesser.signIn(as: other.username)
+            _ = try await guesser.get("/signin/code")
+            var statuses: [Int] = []
+            for code in codes.prefix(6) {
+                statuses.append(try await guesser.post("/signin/code", [("code", code)]).status)
+            }
+            // One of five was spent on the enrolment.
+            #expect(statuses == [403, 403, 403, 403, 429, 429])
         }
     }
 

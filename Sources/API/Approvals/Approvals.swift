@@ -60,7 +60,9 @@ extension Operation {
     ]
 
     /// That of the kind of the request is asked for once it is known.
-    private static let deciding: [Scope] = [.grantsWrite, .usersWrite, .organizationWrite]
+    private static let deciding: [Scope] = [
+        .grantsWrite, .usersWrite, .integrationsWrite, .tokensWrite, .organizationWrite,
+    ]
 }
 
 extension APICall {
@@ -95,7 +97,10 @@ extension ApprovalView {
     private func target(_ bits: IDBits) -> String {
         switch kind {
         case .grantCreation, .grantChange: GrantID(high: bits.high, low: bits.low).description
-        case .passwordLink: UserID(high: bits.high, low: bits.low).description
+        case .integrationCreation, .integrationChange: IntegrationID(high: bits.high, low: bits.low).description
+        case .workspaceToken: WorkspaceID(high: bits.high, low: bits.low).description
+        case .workspaceTokenChange: TokenID(high: bits.high, low: bits.low).description
+        case .passwordLink, .secondFactorReset: UserID(high: bits.high, low: bits.low).description
         case .settingsChange: OrganizationID(high: bits.high, low: bits.low).description
         }
     }

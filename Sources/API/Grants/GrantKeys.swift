@@ -53,24 +53,14 @@ private struct NewGrantKeys {
             do throws(ClientKeysRefusal) {
                 return .keys(try ClientKeys(set))
             } catch {
-                throw .invalid([.init("/jwks", Self.explained(error))])
+                throw .invalid([.init("/jwks", error.description)])
             }
         case (nil, let url?):
-            let isVisible = url.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }
-            guard url.hasPrefix("https://"), isVisible, (9...2000).contains(url.utf8.count) else {
+            guard let source = GrantKeysRegistration.Source(address: url) else {
                 throw .invalid([.init("/jwks_url", "An https URL without a fragment.")])
             }
-            return .url(url)
+            return source
         default: throw .invalid([.init("", "Either jwks or jwks_url.")])
-        }
-    }
-
-    private static func explained(_ refusal: ClientKeysRefusal) -> String {
-        switch refusal {
-        case .malformed: "This is no set of keys as RFC 7517 has it."
-        case .notPublic: "A key in it is private or symmetric; it is not secret any more."
-        case .unusable:
-            "1 to \(ClientKeys.most) keys for \(ClientKeys.algorithms.joined(separator: ", ")), RSA of 2048 bits or more."
         }
     }
 }

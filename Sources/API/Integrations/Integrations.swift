@@ -25,18 +25,19 @@ extension Operation {
             .integrationCreated,
             "Add an outside application; people whom its rule matches get a user of it",
             body: .newIntegration,
-            answers: .integration
+            answers: .integration,
+            waiting: .approval
         ) { call in
             let new: IntegrationMembers = try call.decode()
             try AccessMembers.requireAllowList(in: call.body)
-            return try await call.create(
-                IntegrationCreation(
-                    try new.terms(in: try await call.catalogue(for: new.scopes)),
-                    by: call.attribution,
-                    in: call.store
-                ),
-                \.json
+            let creation = IntegrationCreation(
+                try new.terms(in: try await call.catalogue(for: new.scopes)),
+                by: call.attribution,
+                in: call.store
             )
+            return try await call.create(IntegrationRequest(creation, by: call.caller, call.attribution)) {
+                $0.json(\.json)
+            }
         },
         .read(
             "getIntegration",
@@ -59,7 +60,8 @@ extension Operation {
             "Change an integration; users and grants follow its rule, scopes, addresses and status",
             target: .integration,
             body: .integrationChange,
-            answers: .integration
+            answers: .integration,
+            waiting: .approval
         ) { call in
             let version = try call.expectedVersion()
             let current = try await call.integration()
@@ -71,8 +73,10 @@ extension Operation {
                 confirmation: try call.confirmed().confirmation,
                 by: call.attribution
             )
-            let changed = try await call.perform(update)
-            return .changed(changed.json, version: changed.version)
+            switch try await call.perform(IntegrationRequest(update, by: call.caller, call.attribution)) {
+            case .done(let changed): return .changed(changed.json, version: changed.version)
+            case .waits(let approval): return .waiting(approval.json)
+            }
         },
     ]
 }

@@ -117,7 +117,9 @@ package struct APICall: Sendable {
             showsSecret: showsSecret,
             answer: body
         )
-        if answered.body["id"]?.string.flatMap({ ApprovalID($0) }) != nil, operation.answers.waiting != nil {
+        if answered.body["id"]?.string.flatMap({ ApprovalID($0) }) != nil,
+            operation.answers.waiting != nil || operation.answers.status == .accepted
+        {
             return .waiting(answered.body, isReplay: answered.isReplay)
         }
         var answer = APIAnswer(.object(answered.body), status: .created, isReplay: answered.isReplay)

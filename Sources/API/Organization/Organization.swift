@@ -102,7 +102,12 @@ extension Schema {
         (
             "approvals",
             Schema.array(of: .word(of: ApprovalRequirement.allCases.map(\.rawValue)), most: mostApprovals)
-                .described("For what a second admin is needed.")
+                .described(
+                    """
+                    For what a second admin is needed: grants and workspace tokens that may change something, grants that \
+                    work from anywhere, and integrations whose rule makes such grants.
+                    """
+                )
         ),
         (
             "longest_token_lifetime",

@@ -56,23 +56,25 @@ extension Operation {
             "Change name or data accesses of a workspace token; its value stays",
             target: .token,
             body: .tokenChange,
-            answers: .token
+            answers: .token,
+            waiting: .approval
         ) { call in
             try call.requireSecurityAdmin()
             let version = try call.expectedVersion()
             let current = try await call.token()
             let wanted: TokenMembers = try call.patched(current.members)
-            let changed = try await call.perform(
-                WorkspaceTokenUpdate(
-                    of: current.id,
-                    version: version,
-                    name: try Texts.name(wanted.name, at: "/name"),
-                    scopes: try AccessMembers.scopes(wanted.scopes, in: try await call.catalogue(for: wanted.scopes)),
-                    maker: TokenMaker(call.caller),
-                    by: call.attribution
-                )
+            let update = WorkspaceTokenUpdate(
+                of: current.id,
+                version: version,
+                name: try Texts.name(wanted.name, at: "/name"),
+                scopes: try AccessMembers.scopes(wanted.scopes, in: try await call.catalogue(for: wanted.scopes)),
+                maker: TokenMaker(call.caller),
+                by: call.attribution
             )
-            return .changed(changed.json, version: changed.version)
+            switch try await call.perform(WorkspaceTokenChangeRequest(update, by: call.caller, call.attribution)) {
+            case .done(let changed): return .changed(changed.json, version: changed.version)
+            case .waits(let approval): return .waiting(approval.json)
+            }
         },
         .remove(
             "revokeToken",
@@ -139,7 +141,8 @@ extension Operation {
             target: .workspace,
             body: .newWorkspaceToken,
             answers: .madeToken,
-            hasLocation: false
+            hasLocation: false,
+            waiting: .approval
         ) { call in
             try call.requireSecurityAdmin()
             let new: NewWorkspaceToken = try call.decode()
@@ -152,7 +155,13 @@ extension Operation {
                 by: call.attribution,
                 in: call.store
             )
-            return try await call.create(creation, showsSecret: true, \.json)
+            let request = WorkspaceTokenRequest(
+                creation,
+                approval: new.approval,
+                by: call.caller,
+                call.attribution
+            )
+            return try await call.create(request, showsSecret: true) { $0.json(\.json) }
         },
     ]
 }
@@ -214,9 +223,10 @@ private struct NewWorkspaceToken: Decodable {
     var name: String
     var scopes: [String]
     var expiresAt: Timestamp?
+    var approval: ApprovalID?
 
     enum CodingKeys: String, CodingKey {
-        case name, scopes
+        case name, scopes, approval
         case expiresAt = "expires_at"
     }
 }
@@ -310,7 +320,10 @@ extension Schema {
 
     fileprivate static let newWorkspaceToken = Schema.object(
         [("name", .name), ("scopes", .someScopes)],
-        optional: [("expires_at", .time.orNull.described("Seven days ahead if not said."))]
+        optional: [
+            ("expires_at", .time.orNull.described("Seven days ahead if not said.")),
+            ("approval", Schema.id("apr").orNull.described("A second admin's, for exactly this token.")),
+        ]
     ).named("NewWorkspaceToken", example: ["name": "Reports", "scopes": ["people:read"]])
 
     fileprivate static let tokenChange = Schema.object(optional: [("name", .name), ("scopes", .someScopes)])

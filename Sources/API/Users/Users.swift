@@ -1,5 +1,6 @@
 import Domain
 import Edge
+import HTTPTypes
 import Storage
 import Transparency
 
@@ -100,6 +101,22 @@ extension Operation {
                 }
             }
         },
+        Operation(
+            id: "requestSecondFactorReset",
+            method: .post,
+            path: "/v1/users/{id}/second-factor-resets",
+            access: .scope(.usersWrite),
+            action: .approvalRequested,
+            summary: "Ask a second admin to take away a member's lost second factor; their sign-ins end with it",
+            target: .user,
+            parameters: [.idempotencyKey],
+            body: Operation.Body(.object(), isOptional: true),
+            answers: Operation.Answers(.accepted, .approval, "It waits for a second admin.", fields: [.location]),
+            run: .called { call in
+                let request = SecondFactorResetRequest(of: try call.id(), by: call.caller, call.attribution)
+                return try await call.create(request, \.json)
+            }
+        ),
         .act(
             "assignRole",
             "/v1/users/{id}/role",

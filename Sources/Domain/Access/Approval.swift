@@ -2,8 +2,17 @@
 package enum ApprovalKind: String, Sendable, CaseIterable {
     case grantCreation = "grant.create"
     case grantChange = "grant.change"
+    /// An integration whose rule makes grants: their terms are the integration's, and they wait for nobody.
+    case integrationCreation = "integration.create"
+    case integrationChange = "integration.change"
+    /// A token of a workspace that may change something.
+    case workspaceToken = "workspace_token.create"
+    /// A workspace token that may change more than before.
+    case workspaceTokenChange = "workspace_token.change"
     /// A link by which the password of an account that has one can be set anew.
     case passwordLink = "password_link.create"
+    /// Signing in without the second factor of an account that has one, until it gets another.
+    case secondFactorReset = "second_factor.reset"
     /// Needing a second admin less often than now.
     case settingsChange = "organization.change"
 
@@ -11,20 +20,23 @@ package enum ApprovalKind: String, Sendable, CaseIterable {
     package var scope: Scope {
         switch self {
         case .grantCreation, .grantChange: .grantsWrite
-        case .passwordLink: .usersWrite
+        case .integrationCreation, .integrationChange: .integrationsWrite
+        case .workspaceToken, .workspaceTokenChange: .tokensWrite
+        case .passwordLink, .secondFactorReset: .usersWrite
         case .settingsChange: .organizationWrite
         }
     }
 
     /// Whether agreeing does it. Otherwise who asked may do it once, because what comes of it is shown to them alone.
-    package var isDoneByAgreeing: Bool { self != .passwordLink }
+    package var isDoneByAgreeing: Bool { self != .passwordLink && self != .workspaceToken }
 }
 
 /// What an organization may want a second admin for.
 package enum ApprovalRequirement: String, Sendable, CaseIterable {
-    /// A grant that may change something: see ``Scope/isReadOnly``.
+    /// A grant or a workspace token that may change something (see ``Scope/isReadOnly``), and an integration whose rule
+    /// makes such grants.
     case grantWithWriteScope = "grant_with_write_scope"
-    /// A grant that works from anywhere.
+    /// A grant that works from anywhere, and an integration whose rule makes such grants.
     case grantWithoutIPRestriction = "grant_without_ip_restriction"
 }
 

@@ -11,6 +11,18 @@ package enum ClientKeysRefusal: Error, Sendable, Hashable {
     case unusable
 }
 
+extension ClientKeysRefusal: CustomStringConvertible {
+    /// For whoever registers them.
+    package var description: String {
+        switch self {
+        case .malformed: "This is no set of keys as RFC 7517 has it."
+        case .notPublic: "A key in it is private or symmetric; it is not secret any more."
+        case .unusable:
+            "1 to \(ClientKeys.most) keys for \(ClientKeys.algorithms.joined(separator: ", ")), RSA of 2048 bits or more."
+        }
+    }
+}
+
 /// The public keys by which a client proves who it is (RFC 7517, RFC 7523), each of one algorithm family.
 package struct ClientKeys: Sendable {
     /// The keys that can be used, with the members that are needed and no others, for whoever keeps them.

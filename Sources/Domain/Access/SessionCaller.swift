@@ -12,7 +12,7 @@ package struct SessionCaller: Sendable, Hashable {
     package let digestPrefix: String
     package let authenticatedAt: Timestamp
     package let expiresAt: Timestamp
-    /// Whether the sign-in was proved by a code besides the password.
+    /// Whether the sign-in was proved by a code besides the password, of the authenticator or for its loss.
     package let hasSecondFactor: Bool
     /// Until when no secret may be claimed, after the password was replaced by way of an admin; nil: it may.
     package let claimingBlockedUntil: Timestamp?

@@ -105,6 +105,8 @@ package enum ActionCode: String, Sendable, CaseIterable {
     /// A user let an app do something.
     case authorizationApproved = "authorization.approved"
     case authorizationDenied = "authorization.denied"
+    /// It allows less than before: a scope was taken out of the organization's catalogue.
+    case authorizationNarrowed = "authorization.narrowed"
     case authorizationEnded = "authorization.ended"
     case authorizationRead = "authorization.read"
 
@@ -116,6 +118,10 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case passwordSet = "account.password_set"
     case secondFactorAdded = "account.second_factor_added"
     case secondFactorRemoved = "account.second_factor_removed"
+    /// Taken away because its owner lost it: a second admin agreed, or an operator did it.
+    case secondFactorReset = "account.second_factor_reset"
+    /// Codes for its loss, in place of those before.
+    case recoveryCodesMade = "account.recovery_codes_made"
 
     case sourceCreated = "source.created"
     case sourceUpdated = "source.updated"

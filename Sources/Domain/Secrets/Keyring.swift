@@ -14,6 +14,7 @@ package struct Keyring: Sendable {
         case cursor = "rollcall.cursor.v1"
         case form = "rollcall.form.v1"
         case attempt = "rollcall.attempt.v1"
+        case recovery = "rollcall.recovery.v1"
         case successor = "rollcall.successor.v1"
     }
 
@@ -146,6 +147,12 @@ package struct Keyring: Sendable {
     package func attemptKey(_ parts: [String]) -> [UInt8] {
         let text = Data(parts.map { "\($0.utf8.count):\($0)" }.joined().utf8)
         return Array(HMAC<SHA256>.authenticationCode(for: text, using: keys[0](.attempt)).prefix(16))
+    }
+
+    /// Under which digests a recovery code of that member may be stored, the primary key's first.
+    package func digests(of code: RecoveryCode, for user: UserID) -> [[UInt8]] {
+        let text = Data("\(user)|".utf8 + code.bytes)
+        return keys.map { Array(HMAC<SHA256>.authenticationCode(for: text, using: $0(.recovery))) }
     }
 
     /// The key that list cursors are authenticated with.

@@ -26,6 +26,11 @@ package struct PageForm: Sendable {
     /// Empty where the form does not have it.
     package subscript(_ name: String) -> String { values[name] ?? "" }
 
+    /// What stands behind `prefix` in the names of members that are there: the boxes of a list that were ticked.
+    package func ticked(_ prefix: String) -> [String] {
+        values.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }.sorted()
+    }
+
     /// The member of every form on a page of a session.
     package static let tokenName = "form_token"
 }

@@ -23,7 +23,7 @@ struct AuthorizationPages: Sendable {
                 }
                 let asked = try await AuthorizationRequest(query, by: member.caller, in: door)
                 guard asked.client.isOpen(to: member.caller.organization) else { return try elsewhere(member) }
-                return try consent(asked, member, query)
+                return try await consent(asked, member, query)
             }
         }
         door.memberForm("/oauth/authorize", on: router) { form, context, member in
@@ -52,11 +52,12 @@ struct AuthorizationPages: Sendable {
         _ asked: AuthorizationRequest,
         _ member: Sessions.SignedIn,
         _ query: String
-    ) throws -> Response {
+    ) async throws -> Response {
+        let own = try await door.store.read(as: member.caller.organization) { try await $0.ownScopes() }
         // The answer to the form is a redirect to the app, which the policy has to let through.
-        try door.pages.page(
+        return try door.pages.page(
             "consent",
-            ConsentPage(asked, member, query),
+            ConsentPage(asked, member, query, own: own),
             formTargets: [asked.redirect.policySource]
         )
     }
@@ -157,7 +158,7 @@ private struct ConsentPage: Sendable {
         let opens: String
     }
 
-    init(_ asked: AuthorizationRequest, _ member: Sessions.SignedIn, _ query: String) {
+    init(_ asked: AuthorizationRequest, _ member: Sessions.SignedIn, _ query: String, own: [OwnScope]) {
         let terms = asked.client.terms
         title = "Let \(terms.name) act for you?"
         appName = terms.name
@@ -167,7 +168,8 @@ private struct ConsentPage: Sendable {
         host = asked.redirect.host
         isLegacy = terms.isLegacy
         audience = asked.audience
-        let known = Dictionary(uniqueKeysWithValues: Scope.catalogue.map { ($0.scope, $0.opens) })
+        let words = Scope.catalogue.map { ($0.scope, $0.opens) } + own.map { ($0.scope, $0.opens) }
+        let known = Dictionary(words) { builtIn, _ in builtIn }
         scopes = asked.scopes.scopes.map { Item(name: $0.description, opens: known[$0] ?? "") }
         request = query
         formToken = member.formToken

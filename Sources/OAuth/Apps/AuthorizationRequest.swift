@@ -70,7 +70,7 @@ struct AuthorizationRequest: Sendable {
                 try await (client.organization ?? member?.organization).asyncMap {
                     try await door.target(values["resource"], in: $0).audience
                 } ?? nil
-            scopes = try Self.scopes(values["scope"], of: terms, most: member?.scopes)
+            scopes = try Self.scopes(values["scope"], of: terms, for: member?.role)
         } catch let error as OAuthError {
             throw Refusal.answered(error, to: answerer)
         }
@@ -132,7 +132,7 @@ struct AuthorizationRequest: Sendable {
     }
 
     /// What is asked for within what the app may have; of that, what the member may do is what is shown.
-    private static func scopes(_ text: String?, of terms: AppTerms, most: ScopeSet?) throws(OAuthError) -> ScopeSet {
+    private static func scopes(_ text: String?, of terms: AppTerms, for role: Role?) throws(OAuthError) -> ScopeSet {
         var asked = terms.scopes
         if let text {
             guard let requested = RequestedScopes.parse(text, isLegacy: terms.isLegacy) else {
@@ -143,8 +143,8 @@ struct AuthorizationRequest: Sendable {
         guard asked.isSubset(of: terms.scopes) else {
             throw OAuthError(.invalidScope, "This app may not ask for all of these scopes.")
         }
-        guard let most else { return asked }
-        let shown = asked.intersection(most)
+        guard let role else { return asked }
+        let shown = role.bounding(asked)
         guard !shown.isEmpty else {
             throw OAuthError(.invalidScope, "This account may do nothing of what was asked for.")
         }

@@ -3,6 +3,7 @@ import Edge
 import HTTPTypes
 import Hummingbird
 import Storage
+import Transparency
 
 /// `/profile/grants`: the grants whose secrets a signed-in member keeps, and the one place where a secret is regenerated.
 /// No admin gets there for another's grant: whose a grant is, the change itself asks.
@@ -12,19 +13,80 @@ struct GrantPages: Sendable {
     func mount(on router: Router<EdgeContext>) {
         door.memberPage("/profile/grants", on: router) { _, _, member in try await grants(of: member) }
         door.memberForm("/profile/grants/{id}/regenerate", on: router, regenerate)
+        door.memberForm("/profile/grants/{id}/keys", on: router, registerKeys)
     }
 
     private func grants(
         of member: Sessions.SignedIn,
         problem: String? = nil,
+        notice: String? = nil,
         status: HTTPResponse.Status = .ok
     ) async throws -> Response {
         let caller = member.caller
         let grants = try await door.store.read(as: caller.organization) {
             try await $0.grants(ofCustodian: caller.user)
         }
-        return try door.pages.page("grants", GrantsPage(member, grants, problem: problem), status: status)
+        return try door.pages.page(
+            "grants",
+            GrantsPage(member, grants, problem: problem, notice: notice),
+            status: status
+        )
     }
+
+    // MARK: Keys
+
+    private func registerKeys(
+        _ form: PageForm,
+        _ context: EdgeContext,
+        _ member: Sessions.SignedIn
+    ) async throws -> Response {
+        guard let grant = context.parameters.get("id").flatMap({ GrantID($0) }) else { throw EdgeError.notFound }
+        if let until = member.caller.claimingBlockedUntil {
+            return try await grants(of: member, problem: Self.notBefore(until), status: .forbidden)
+        }
+        let (source, problem) = Self.source(of: form)
+        guard let source else { return try await grants(of: member, problem: problem, status: .unprocessableContent) }
+        let registration = GrantKeysRegistration(
+            of: grant,
+            source,
+            custodian: member.caller.user,
+            by: member.attribution(context)
+        )
+        do {
+            let grant = try await door.store.perform(registration, in: member.caller.organization)
+            let notice = "\(grant.terms.clientName) proves who it is by its key from now on. Its secrets have ended."
+            return try await grants(of: member, notice: notice)
+        } catch ChangeRefusal.notFound {
+            throw EdgeError.notFound
+        } catch ChangeRefusal.conflict(let problem) {
+            return try await grants(of: member, problem: problem, status: .conflict)
+        }
+    }
+
+    /// What the form registers, or what is wrong with it.
+    private static func source(of form: PageForm) -> (GrantKeysRegistration.Source?, problem: String?) {
+        switch (form["jwks"].isEmpty, form["jwks_url"].isEmpty) {
+        case (false, true):
+            do {
+                guard let set = try JSON.parse(text: form["jwks"]).object else {
+                    return (nil, ClientKeysRefusal.malformed.description)
+                }
+                return (.keys(try ClientKeys(set)), nil)
+            } catch {
+                return (nil, (error as? ClientKeysRefusal ?? .malformed).description)
+            }
+        case (true, false):
+            let source = GrantKeysRegistration.Source(address: form["jwks_url"])
+            return (source, source == nil ? "The address of keys begins with https and has no fragment." : nil)
+        default: return (nil, "Either the keys, or the address that they are at.")
+        }
+    }
+
+    private static func notBefore(_ until: Timestamp) -> String {
+        "Not before \(PageTime.text(until)): the password was replaced by way of an admin."
+    }
+
+    // MARK: Secrets
 
     private func regenerate(
         _ form: PageForm,
@@ -35,8 +97,7 @@ struct GrantPages: Sendable {
             let overlap = SecretOverlap(rawValue: form["overlap"])
         else { throw EdgeError.notFound }
         if let until = member.caller.claimingBlockedUntil {
-            let problem = "Not before \(until): the password was replaced by way of an admin."
-            return try await grants(of: member, problem: problem, status: .forbidden)
+            return try await grants(of: member, problem: Self.notBefore(until), status: .forbidden)
         }
         let regeneration = SecretRegeneration(
             of: grant,
@@ -66,7 +127,7 @@ private struct GrantsPage: Sendable {
     let grants: [Row]
     let account: AccountLine?
     let problem: String?
-    var notice: String?
+    let notice: String?
 
     struct Row: Sendable {
         let id: String
@@ -75,6 +136,8 @@ private struct GrantsPage: Sendable {
         let status: String
         let expiresAt: String
         let lastUsed: String
+        let hasKeys: Bool
+        let keysURL: String?
         let secrets: [Secret]
         let formToken: String
     }
@@ -85,7 +148,7 @@ private struct GrantsPage: Sendable {
         let lastUsed: String
     }
 
-    init(_ member: Sessions.SignedIn, _ grants: [GrantView], problem: String?) {
+    init(_ member: Sessions.SignedIn, _ grants: [GrantView], problem: String?, notice: String?) {
         hasGrants = !grants.isEmpty
         self.grants = grants.map { grant in
             Row(
@@ -93,13 +156,15 @@ private struct GrantsPage: Sendable {
                 clientName: grant.terms.clientName,
                 username: grant.username,
                 status: grant.state.rawValue,
-                expiresAt: grant.terms.expiresAt.description,
-                lastUsed: Self.use(grant.lastUsedAt, grant.lastUsedAddress),
+                expiresAt: PageTime.text(grant.terms.expiresAt),
+                lastUsed: PageTime.use(grant.lastUsedAt, from: grant.lastUsedAddress),
+                hasKeys: grant.hasKeys,
+                keysURL: grant.keysURL,
                 secrets: grant.secrets.map { secret in
                     Secret(
-                        madeAt: secret.madeAt.description,
-                        notAfter: secret.notAfter?.description,
-                        lastUsed: Self.use(secret.lastUsedAt, secret.lastUsedAddress)
+                        madeAt: PageTime.text(secret.madeAt),
+                        notAfter: secret.notAfter.map(PageTime.text),
+                        lastUsed: PageTime.use(secret.lastUsedAt, from: secret.lastUsedAddress)
                     )
                 },
                 formToken: member.formToken
@@ -107,11 +172,7 @@ private struct GrantsPage: Sendable {
         }
         account = AccountLine(member.caller)
         self.problem = problem
-    }
-
-    private static func use(_ time: Timestamp?, _ address: String?) -> String {
-        guard let time else { return "not used yet" }
-        return "used last at \(time)" + (address.map { " from \($0)" } ?? "")
+        self.notice = notice
     }
 }
 

@@ -26,12 +26,9 @@ struct ProfilePages: Sendable {
             return Pages.redirect(to: "/profile")
         }
         door.memberForm("/profile/password", on: router, changePassword)
-        door.memberPage("/profile/second-factor", on: router) { _, _, member in try await enrolment(of: member) }
-        door.memberForm("/profile/second-factor", on: router, enrol)
-        door.memberForm("/profile/second-factor/remove", on: router, removeSecondFactor)
     }
 
-    private func profile(
+    func profile(
         of member: Sessions.SignedIn,
         problem: String? = nil,
         notice: String? = nil,
@@ -45,6 +42,7 @@ struct ProfilePages: Sendable {
                 account,
                 sessions: try await transaction.sessions(of: caller.user),
                 apps: try await transaction.authorizations(of: caller.user),
+                recoveryCodes: try await transaction.recoveryCodesLeft(of: caller.user),
                 problem: problem,
                 notice: notice
             )
@@ -100,63 +98,8 @@ struct ProfilePages: Sendable {
         ) == nil
     }
 
-    // MARK: Second factor
-
-    private func enrolment(of member: Sessions.SignedIn, problem: String? = nil) async throws -> Response {
-        let caller = member.caller
-        do {
-            let secret = try await door.store.perform(SecondFactorProposal(by: caller), in: caller.organization)
-            let page = EnrolmentPage(member, secret, problem: problem)
-            return try door.pages.page("second-factor", page, status: problem == nil ? .ok : .forbidden)
-        } catch is ChangeRefusal {
-            return Pages.redirect(to: "/profile")
-        }
-    }
-
-    private func enrol(
-        _ form: PageForm,
-        _ context: EdgeContext,
-        _ member: Sessions.SignedIn
-    ) async throws -> Response {
-        let caller = member.caller
-        guard try await door.store.throttleCode(of: caller.user, in: caller.organization) == nil else {
-            return try await enrolment(of: member, problem: Self.tooMany)
-        }
-        let code = form["code"].filter { $0 != " " }
-        let confirmation = SecondFactorConfirmation(code: code, by: caller, member.attribution(context))
-        do {
-            guard try await door.store.perform(confirmation, in: caller.organization) else {
-                return try await enrolment(of: member, problem: "This code is wrong. Is the clock of the device right?")
-            }
-        } catch ChangeRefusal.notFound {
-            return Pages.redirect(to: "/profile")
-        }
-        let notice = "From now on signing in asks for a code. Other sign-ins have ended."
-        return try await profile(of: member, notice: notice)
-    }
-
-    private func removeSecondFactor(
-        _ form: PageForm,
-        _ context: EdgeContext,
-        _ member: Sessions.SignedIn
-    ) async throws -> Response {
-        let caller = member.caller
-        guard try await door.store.throttleCode(of: caller.user, in: caller.organization) == nil else {
-            return try await profile(of: member, problem: Self.tooMany, status: .tooManyRequests)
-        }
-        let code = form["code"].filter { $0 != " " }
-        let removal = SecondFactorRemoval(code: code, by: caller, member.attribution(context))
-        guard try await door.store.perform(removal, in: caller.organization) else {
-            return try await profile(
-                of: member,
-                problem: "This code is wrong, or was used already.",
-                status: .forbidden
-            )
-        }
-        return try await profile(of: member, notice: "Signing in no longer asks for a code.")
-    }
-
-    private static let tooMany = "Too many attempts. Wait a while before the next."
+    static let wrongCode = "This code is wrong, or was used already."
+    static let tooMany = "Too many attempts. Wait a while before the next."
 }
 
 private struct ProfilePage: Sendable {
@@ -166,6 +109,7 @@ private struct ProfilePage: Sendable {
     let organization: String
     let role: String
     let hasSecondFactor: Bool
+    let recoveryCodes: Int
     let claimingBlockedUntil: String?
     let fewest = Password.fewestCharacters
     let sessions: [Session]
@@ -198,22 +142,24 @@ private struct ProfilePage: Sendable {
         _ account: AccountFacts,
         sessions: [SessionView],
         apps: [AuthorizationView],
+        recoveryCodes: Int,
         problem: String?,
         notice: String?
     ) {
+        self.recoveryCodes = recoveryCodes
         formToken = member.formToken
         username = account.username
         organization = member.caller.organizationName
         role = account.role.rawValue.replacing("_", with: " ")
         hasSecondFactor = account.hasSecondFactor
-        claimingBlockedUntil = member.caller.claimingBlockedUntil?.description
+        claimingBlockedUntil = member.caller.claimingBlockedUntil.map(PageTime.text)
         self.sessions = sessions.map { session in
             Session(
                 id: session.id.description,
                 isThis: session.id == member.caller.session,
                 userAgent: session.userAgent ?? "Unknown browser",
-                since: session.authenticatedAt.description,
-                lastSeen: session.lastSeenAt.description,
+                since: PageTime.text(session.authenticatedAt),
+                lastSeen: PageTime.text(session.lastSeenAt),
                 address: session.address,
                 formToken: member.formToken
             )
@@ -222,8 +168,8 @@ private struct ProfilePage: Sendable {
             App(
                 id: app.id.description,
                 name: app.appName,
-                scopes: app.scopes.joined,
-                since: app.approvedAt.description,
+                scopes: app.scopes.names.joined(separator: ", "),
+                since: PageTime.text(app.approvedAt),
                 formToken: member.formToken
             )
         }
@@ -231,26 +177,5 @@ private struct ProfilePage: Sendable {
         self.account = AccountLine(member.caller)
         self.problem = problem
         self.notice = notice
-    }
-}
-
-private struct EnrolmentPage: Sendable {
-    let title = "Add a second factor"
-    let formToken: String
-    let secret: String
-    let address: String
-    let account: AccountLine?
-    let problem: String?
-    var notice: String?
-
-    init(_ member: Sessions.SignedIn, _ secret: TimeCode, problem: String?) {
-        formToken = member.formToken
-        self.secret = secret.base32
-        address = secret.enrolmentAddress(
-            of: member.caller.username,
-            at: "Rollcall " + member.caller.organizationName
-        )
-        account = AccountLine(member.caller)
-        self.problem = problem
     }
 }

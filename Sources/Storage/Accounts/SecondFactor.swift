@@ -35,7 +35,7 @@ package struct SecondFactorProposal: SingleChange {
 }
 
 /// Taking the waiting secret as the second factor, once a code of it is right. The account's other sessions end: they were
-/// proved by less. False: the code was wrong, which has its entry.
+/// proved by less. Returns recovery codes, shown this once. nil: the code was wrong, which has its entry.
 package struct SecondFactorConfirmation: Change {
     private let code: String
     private let caller: SessionCaller
@@ -50,13 +50,13 @@ package struct SecondFactorConfirmation: Change {
     package static func make(
         _ changes: [SecondFactorConfirmation],
         in transaction: OrganizationTransaction
-    ) async throws -> [Made<Bool>] {
-        var made: [Made<Bool>] = []
+    ) async throws -> [Made<[RecoveryCode]?>] {
+        var made: [Made<[RecoveryCode]?>] = []
         for change in changes { made.append(try await change.make(in: transaction)) }
         return made
     }
 
-    private func make(in transaction: OrganizationTransaction) async throws -> Made<Bool> {
+    private func make(in transaction: OrganizationTransaction) async throws -> Made<[RecoveryCode]?> {
         let store = transaction.store
         let rows = try await transaction.query(
             "SELECT totp_pending FROM accounts WHERE user_id = \(caller.user) AND totp_secret IS NULL FOR UPDATE"
@@ -74,7 +74,7 @@ package struct SecondFactorConfirmation: Change {
                 reason: AccessRefusal.wrongCode.rawValue,
                 person: caller.person
             )
-            return .done(false, [Recorded(draft, by: attribution)])
+            return .done(nil, [Recorded(draft, by: attribution)])
         }
         _ = try await transaction.pipeline([
             """
@@ -84,14 +84,15 @@ package struct SecondFactorConfirmation: Change {
             """,
             "UPDATE sessions SET second_factor = 'totp' WHERE id = \(caller.session)",
         ])
+        let codes = try await transaction.makeRecoveryCodes(of: caller.user)
         let drafts =
             [AuditDraft(.secondFactorAdded, .user(caller.user), person: caller.person)]
             + (try await transaction.endSessions(of: caller.user, but: caller.session))
-        return .done(true, drafts.map { Recorded($0, by: attribution) })
+        return .done(codes, drafts.map { Recorded($0, by: attribution) })
     }
 }
 
-/// Removing one's own second factor, with a code of it. False: the code was wrong, which has its entry.
+/// Removing one's own second factor, with a code of it or a recovery code. False: the code was wrong, which has its entry.
 package struct SecondFactorRemoval: Change {
     private let code: String
     private let caller: SessionCaller
@@ -109,14 +110,15 @@ package struct SecondFactorRemoval: Change {
     ) async throws -> [Made<Bool>] {
         var made: [Made<Bool>] = []
         for change in changes {
-            let isRight = try await transaction.takeCode(change.code, of: change.caller.user)
+            let isRight = try await transaction.takeSecondFactor(change.code, of: change.caller.user) != nil
             if isRight {
-                _ = try await transaction.query(
+                _ = try await transaction.pipeline([
                     """
                     UPDATE accounts SET totp_secret = NULL, totp_confirmed_at = NULL, totp_last_step = NULL
                     WHERE user_id = \(change.caller.user)
-                    """
-                )
+                    """,
+                    .removingRecoveryCodes(of: change.caller.user),
+                ])
             }
             let draft = AuditDraft(
                 .secondFactorRemoved,

@@ -105,8 +105,8 @@ extension SQL {
     }
 }
 
-/// Answering the code that a right password waits for. The code's step is taken in the same statement, so that of two who
-/// present the same code one is signed in. The session that waited ends, and another begins.
+/// Answering the code that a right password waits for, with one of the authenticator app or a recovery code. It is taken
+/// for good, so that of two who present the same one is signed in. The session that waited ends, and another begins.
 package struct SessionCompletion: Change {
     private let waiting: SessionCaller
     private let code: String
@@ -144,7 +144,7 @@ package struct SessionCompletion: Change {
 
     private func make(in transaction: OrganizationTransaction) async throws -> Made<SessionStart.Started> {
         let now = transaction.startedAt
-        guard try await transaction.takeCode(code, of: waiting.user) else {
+        guard let proof = try await transaction.takeSecondFactor(code, of: waiting.user) else {
             var attribution = Attribution(session: waiting, origin: origin, receivedAt: receivedAt)
             attribution.actor = .system("sign-in")
             let draft = AuditDraft(
@@ -165,7 +165,7 @@ package struct SessionCompletion: Change {
                 RETURNING organization_id, user_id, user_epoch)
             INSERT INTO sessions (organization_id, id, digest, user_id, user_epoch, second_factor, authenticated_at,
                 last_seen_at, expires_at, address, user_agent)
-            SELECT w.organization_id, \(id), \(digest), u.id, u.epoch, 'totp', \(now), \(now), \(expiresAt),
+            SELECT w.organization_id, \(id), \(digest), u.id, u.epoch, \(proof.rawValue), \(now), \(now), \(expiresAt),
                 \(origin.address?.description as String?), \(origin.userAgent as String?)
             FROM waiting w JOIN users u ON (u.organization_id, u.id) = (w.organization_id, w.user_id)
             WHERE u.status = 'active' AND u.epoch = w.user_epoch
@@ -179,7 +179,7 @@ package struct SessionCompletion: Change {
         let draft = AuditDraft(
             .sessionStarted,
             .session(id),
-            after: ["user": .string(waiting.user.description), "second_factor": "totp"],
+            after: ["user": .string(waiting.user.description), "second_factor": .string(proof.rawValue)],
             person: waiting.person
         )
         let started = SessionStart.Started(secret: secret, id: id, needsCode: false, expiresAt: expiresAt)

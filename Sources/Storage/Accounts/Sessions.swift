@@ -64,7 +64,7 @@ extension OrganizationTransaction {
             digestPrefix: CredentialDigest.prefix(of: digest),
             authenticatedAt: try row.decode("authenticated_at"),
             expiresAt: try row.decode("expires_at"),
-            hasSecondFactor: try row.decode("second_factor", as: String.self) == "totp",
+            hasSecondFactor: try row.decode("second_factor", as: String.self) != "none",
             claimingBlockedUntil: try row.decode("claiming_blocked_until", as: Timestamp?.self)
                 .flatMap { $0 > startedAt ? $0 : nil }
         )

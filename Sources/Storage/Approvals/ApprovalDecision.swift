@@ -143,7 +143,20 @@ package struct ApprovalDecision: Change {
         case .settingsChange:
             let (_, recorded) = try await OrganizationUpdate(approved: view, by: attribution).make(in: transaction)
             return (nil, recorded)
-        case .passwordLink:
+        case .integrationCreation:
+            let creation = try IntegrationCreation(approved: view, by: attribution, in: store)
+            let (integration, recorded) = try await creation.make(in: transaction)
+            return (IDBits(high: integration.id.high, low: integration.id.low), recorded)
+        case .integrationChange:
+            let (_, recorded) = try await IntegrationUpdate(approved: view, by: attribution).make(in: transaction)
+            return (nil, recorded)
+        case .workspaceTokenChange:
+            let (_, recorded) = try await WorkspaceTokenUpdate(approved: view, by: attribution).make(in: transaction)
+            return (nil, recorded)
+        case .secondFactorReset:
+            let (_, recorded) = try await SecondFactorReset(approved: view, by: attribution).make(in: transaction)
+            return (nil, recorded)
+        case .passwordLink, .workspaceToken:
             throw ImpossibleRows(description: "approvals.kind \(view.kind) of \(id) is not done by agreeing")
         }
     }

@@ -92,11 +92,13 @@ extension OrganizationTransaction {
     }
 
     /// Uses, the once, what a second admin agreed to, for a kind that agreeing does not do. Only who asked may, within
-    /// ``ApprovalView/useLifetime``, for the target that was asked for. Returns by what right it is done.
+    /// ``ApprovalView/useLifetime``, for the target and exactly the request that was asked for. Returns by what right it is
+    /// done.
     package func useApproval(
         _ id: ApprovalID,
         of kind: ApprovalKind,
         for target: IDBits,
+        request: JSON.Object,
         by caller: UserID
     ) async throws -> Authority {
         let used = try await query(
@@ -107,8 +109,8 @@ extension OrganizationTransaction {
             RETURNING id
             """
         )
-        guard !used.isEmpty else {
-            throw ChangeRefusal.conflict("There is no such approval of yours that can still be used.")
+        guard !used.isEmpty, try await approval(id)?.request == request else {
+            throw ChangeRefusal.conflict("There is no approval of yours for exactly this that can still be used.")
         }
         return .approval(id)
     }

@@ -71,10 +71,15 @@ extension OrganizationTerms {
     /// Whether terms need a second admin; `former` nil for those of a grant that is new to its user. What a grant could
     /// do before needs none again.
     func wantsApproval(of terms: GrantTerms, after former: GrantTerms?) -> Bool {
-        let added = terms.scopes.subtracting(former?.scopes ?? .none)
         let opens = terms.ipAllowList == nil && (former == nil || former?.ipAllowList != nil)
-        return approvals.contains(.grantWithWriteScope) && added.scopes.contains { !$0.isReadOnly }
+        return wantsApproval(of: terms.scopes, after: former?.scopes)
             || approvals.contains(.grantWithoutIPRestriction) && opens
+    }
+
+    /// Whether scopes need a second admin; what was there before needs none again.
+    func wantsApproval(of scopes: ScopeSet, after former: ScopeSet?) -> Bool {
+        approvals.contains(.grantWithWriteScope)
+            && scopes.subtracting(former ?? .none).scopes.contains { !$0.isReadOnly }
     }
 }
 
@@ -127,17 +132,30 @@ extension GrantTerms {
     init?(entry: JSON.Object) {
         guard let name = entry["client_name"]?.string,
             let expiresAt = entry["expires_at"]?.string.flatMap({ Timestamp($0) }),
-            let names = entry["scopes"]?.array
+            let access = AccessOfEntry(entry)
         else { return nil }
+        self.init(clientName: name, expiresAt: expiresAt, scopes: access.scopes, ipAllowList: access.ipAllowList)
+    }
+}
+
+/// Scopes and addresses as entries write them.
+struct AccessOfEntry {
+    let scopes: ScopeSet
+    let ipAllowList: [NetworkRange]?
+
+    /// nil where it is something else.
+    init?(_ entry: JSON.Object) {
+        guard let names = entry["scopes"]?.array else { return nil }
         let scopes = names.compactMap { $0.string.flatMap { Scope($0) } }
         guard scopes.count == names.count else { return nil }
-        var ranges: [NetworkRange]?
-        if let texts = entry["ip_allow_list"]?.array {
-            // A text that is no range makes the counts differ.
-            let read = texts.compactMap { text in text.string.flatMap { try? NetworkRange($0) } }
-            guard read.count == texts.count else { return nil }
-            ranges = read
+        self.scopes = ScopeSet(scopes)
+        guard let texts = entry["ip_allow_list"]?.array else {
+            ipAllowList = nil
+            return
         }
-        self.init(clientName: name, expiresAt: expiresAt, scopes: ScopeSet(scopes), ipAllowList: ranges)
+        // A text that is no range makes the counts differ.
+        let ranges = texts.compactMap { text in text.string.flatMap { try? NetworkRange($0) } }
+        guard ranges.count == texts.count else { return nil }
+        ipAllowList = ranges
     }
 }

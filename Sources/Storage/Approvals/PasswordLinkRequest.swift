@@ -30,9 +30,16 @@ package struct PasswordLinkRequest: SingleChange {
 
     package func make(in transaction: OrganizationTransaction) async throws -> (Output, [Recorded]) {
         let target = IDBits(high: user.high, low: user.low)
+        let request: JSON.Object = ["user": .string(user.description)]
         var approver: UserID?
         if let approval {
-            _ = try await transaction.useApproval(approval, of: .passwordLink, for: target, by: caller)
+            _ = try await transaction.useApproval(
+                approval,
+                of: .passwordLink,
+                for: target,
+                request: request,
+                by: caller
+            )
             approver = try await transaction.approval(approval)?.decidedBy
         } else {
             // The organization first, as everybody locks it who changes what an admin may do.
@@ -42,7 +49,7 @@ package struct PasswordLinkRequest: SingleChange {
                 let (view, recorded) = try await transaction.requestApproval(
                     .passwordLink,
                     of: target,
-                    request: ["user": .string(user.description)],
+                    request: request,
                     by: caller,
                     attribution
                 )

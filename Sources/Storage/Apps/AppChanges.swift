@@ -32,6 +32,7 @@ package struct AppCreation: SingleChange {
             throw ChangeRefusal.invalid("/legacy", "Only a confidential app can be legacy.")
         }
         let now = transaction.startedAt
+        try await transaction.hold(terms.scopes)
         _ = try await transaction.query(
             """
             INSERT INTO apps (organization_id, id, name, description, contact_email, redirect_uris, scopes,
@@ -78,6 +79,7 @@ package struct AppUpdate: SingleChange {
         guard before.isConfidential || !terms.isLegacy else {
             throw ChangeRefusal.invalid("/legacy", "Only a confidential app can be legacy.")
         }
+        try await transaction.hold(terms.scopes)
         _ = try await transaction.query(
             """
             UPDATE apps SET name = \(terms.name), description = \(terms.description),

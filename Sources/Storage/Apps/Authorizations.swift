@@ -92,6 +92,7 @@ package struct AppAuthorization: SingleChange {
 
     package func make(in transaction: OrganizationTransaction) async throws -> (OpaqueSecret, [Recorded]) {
         let now = transaction.startedAt
+        try await transaction.hold(request.scopes)
         let rows = try await transaction.query(
             """
             INSERT INTO authorizations AS z (organization_id, id, app_id, user_id, scopes, status, approved_at,

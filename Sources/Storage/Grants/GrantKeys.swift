@@ -24,7 +24,8 @@ package struct RegisteredKeys: Sendable {
 }
 
 /// Registering public keys in place of a secret, by the custodian: who could register keys could be the client. Secrets,
-/// tokens and claim links of the grant end. For everybody else the grant is not there.
+/// tokens and claim links of the grant end. For everybody else the grant is not there, and for the custodian neither as
+/// long as they may claim nothing.
 package struct GrantKeysRegistration: SingleChange {
     package typealias Output = GrantView
 
@@ -38,6 +39,18 @@ package struct GrantKeysRegistration: SingleChange {
         case keys(ClientKeys)
         /// Fetched when they are needed; `https:`, read strictly then.
         case url(String)
+
+        /// Bytes of an address at most.
+        private static let mostURLBytes = 2000
+
+        /// An address that keys can be fetched from: `https:`, visible characters, no fragment. nil for another.
+        package init?(address: String) {
+            let isVisible = address.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }
+            guard address.hasPrefix("https://"), isVisible, (9...Self.mostURLBytes).contains(address.utf8.count) else {
+                return nil
+            }
+            self = .url(address)
+        }
     }
 
     /// `custodian` is who calls.
@@ -54,7 +67,10 @@ package struct GrantKeysRegistration: SingleChange {
             SELECT g.id FROM grants g
             JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
             JOIN users c ON (c.organization_id, c.id) = (u.organization_id, u.custodian_id)
-            WHERE g.id = \(grant) AND c.id = \(custodian) AND c.status = 'active' AND u.status = 'active' FOR UPDATE OF g
+            LEFT JOIN accounts a ON (a.organization_id, a.user_id) = (c.organization_id, c.id)
+            WHERE g.id = \(grant) AND c.id = \(custodian) AND c.status = 'active' AND u.status = 'active'
+                AND coalesce(a.claiming_blocked_until <= \(transaction.startedAt), true)
+            FOR UPDATE OF g
             """
         )
         guard !owned.isEmpty else { throw ChangeRefusal.notFound }

@@ -7,7 +7,8 @@ package struct IntegrationCreation: SingleChange {
     package typealias Output = IntegrationView
 
     private let id: IntegrationID
-    private let terms: IntegrationTerms
+    let terms: IntegrationTerms
+    var authority = Authority.scope(.integrationsWrite)
     private let attribution: Attribution
 
     /// Workspace and custodian are looked up when the change is made.
@@ -36,10 +37,20 @@ package struct IntegrationCreation: SingleChange {
         let draft = AuditDraft(
             .integrationCreated,
             .integration(id),
-            authority: .scope(.integrationsWrite),
+            authority: authority,
             after: terms.entry(workspace: resolved.workspace, custodian: resolved.custodian)
         )
         return (view, [Recorded(draft, by: attribution)])
+    }
+
+    /// Everything that is made, once nothing can be said against it.
+    func check(in transaction: OrganizationTransaction) async throws -> JSON.Object {
+        let resolved = try await transaction.resolve(terms)
+        let slug = terms.slug.description
+        guard try await transaction.query("SELECT id FROM integrations WHERE slug = \(slug)").isEmpty else {
+            throw ChangeRefusal.conflict("There is an integration of this slug already.")
+        }
+        return terms.entry(workspace: resolved.workspace, custodian: resolved.custodian)
     }
 }
 
@@ -48,10 +59,11 @@ package struct IntegrationCreation: SingleChange {
 package struct IntegrationUpdate: SingleChange {
     package typealias Output = IntegrationView
 
-    private let id: IntegrationID
-    private let expectedVersion: Int64
-    private let terms: IntegrationTerms
-    private let confirmation: String?
+    let id: IntegrationID
+    let expectedVersion: Int64
+    let terms: IntegrationTerms
+    let confirmation: String?
+    var authority = Authority.scope(.integrationsWrite)
     private let attribution: Attribution
 
     /// `version` is the one that the caller has seen.
@@ -70,23 +82,9 @@ package struct IntegrationUpdate: SingleChange {
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (IntegrationView, [Recorded]) {
-        _ = try await transaction.query("SELECT id FROM integrations WHERE id = \(id) FOR NO KEY UPDATE")
-        guard let before = try await transaction.integration(id) else { throw ChangeRefusal.notFound }
-        guard before.version == expectedVersion else { throw ChangeRefusal.stale }
-        let resolved = try await transaction.resolve(terms)
+        let (before, resolved, next) = try await check(in: transaction)
         let former = before.terms.entry(workspace: before.workspace, custodian: before.custodian)
-        let next = terms.entry(workspace: resolved.workspace, custodian: resolved.custodian)
         guard former != next else { return (before, []) }
-        if terms.ipAllowList != before.terms.ipAllowList {
-            // Grants that its rule made follow its list.
-            try await transaction.confirmCutOff(
-                of: "SELECT id FROM grants WHERE rule_integration_id = \(id) AND status <> 'ended'",
-                allowing: terms.ipAllowList,
-                for: id.description,
-                caller: nil,
-                confirmation: confirmation
-            )
-        }
         transaction.narrow(.integration(id))
         _ = try await transaction.query(
             """
@@ -105,11 +103,35 @@ package struct IntegrationUpdate: SingleChange {
         let draft = AuditDraft(
             .integrationUpdated,
             .integration(id),
-            authority: .scope(.integrationsWrite),
+            authority: authority,
             before: former.differing(from: next),
             after: next.differing(from: former)
         )
         return (after, [Recorded(draft, by: attribution)])
+    }
+
+    /// The integration as it is, locked, and as it would be, once nothing can be said against the change.
+    func check(
+        in transaction: OrganizationTransaction
+    ) async throws -> (
+        before: IntegrationView, resolved: (workspace: WorkspaceID, custodian: UserID?), next: JSON.Object
+    ) {
+        _ = try await transaction.query("SELECT id FROM integrations WHERE id = \(id) FOR NO KEY UPDATE")
+        guard let before = try await transaction.integration(id) else { throw ChangeRefusal.notFound }
+        guard before.version == expectedVersion else { throw ChangeRefusal.stale }
+        let resolved = try await transaction.resolve(terms)
+        let next = terms.entry(workspace: resolved.workspace, custodian: resolved.custodian)
+        if terms.ipAllowList != before.terms.ipAllowList {
+            // Grants that its rule made follow its list.
+            try await transaction.confirmCutOff(
+                of: "SELECT id FROM grants WHERE rule_integration_id = \(id) AND status <> 'ended'",
+                allowing: terms.ipAllowList,
+                for: id.description,
+                caller: nil,
+                confirmation: confirmation
+            )
+        }
+        return (before, resolved, next)
     }
 }
 

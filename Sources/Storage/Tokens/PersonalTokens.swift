@@ -101,7 +101,7 @@ package struct PersonalTokenCreation: SingleChange {
 
 extension TokenView {
     /// The entry of its issue.
-    func issued(replacing former: TokenID?) -> AuditDraft {
+    func issued(replacing former: TokenID?, authority: Authority = .scope(.tokensWrite)) -> AuditDraft {
         var after: JSON.Object = [
             "kind": .string(kind.rawValue), "user": .string(user.description),
             "scopes": .array(scopes.names.map(JSON.string)), "audience": .orNull(audience),
@@ -109,7 +109,7 @@ extension TokenView {
         ]
         if let workspace { after["workspace"] = .string(workspace.description) }
         if let former { after["replaces"] = .string(former.description) }
-        return AuditDraft(.tokenIssued, .token(id), authority: .scope(.tokensWrite), after: after, person: person)
+        return AuditDraft(.tokenIssued, .token(id), authority: authority, after: after, person: person)
     }
 }
 

@@ -17,7 +17,7 @@ package struct TokenMaker: Sendable {
         token = caller.credential.token
     }
 
-    /// A member whose session was proved.
+    /// A member whose session was proved. Where their role may do everything, so may the organization's own scopes.
     package init(member: UserID, role: Role) {
         user = member
         scopes = role.permissions
@@ -51,10 +51,12 @@ extension OrganizationTransaction {
             latest = min(latest, try row.decode("expires_at"))
             audience = try row.decode("audience")
         }
+        let role = try user.word("role", as: Role.self)
+        let own = maker.token == nil ? try await ownScopes().map(\.scope) : []
         return TokenBounds(
-            role: try user.word("role"),
+            role: role,
             epoch: epoch,
-            scopes: maker.scopes,
+            scopes: role.bounding(ScopeSet(maker.scopes.scopes + own)),
             latest: latest,
             audience: audience
         )

@@ -7,10 +7,11 @@ import Transparency
 package struct WorkspaceTokenCreation: SingleChange {
     package typealias Output = MadeToken
 
-    private let workspace: WorkspaceID
-    private let name: String
-    private let scopes: ScopeSet
-    private let expiresAt: Timestamp?
+    let workspace: WorkspaceID
+    let name: String
+    let scopes: ScopeSet
+    let expiresAt: Timestamp?
+    var authority = Authority.scope(.tokensWrite)
     private let maker: TokenMaker
     private let attribution: Attribution
     private let secret: OpaqueSecret
@@ -46,13 +47,8 @@ package struct WorkspaceTokenCreation: SingleChange {
 
     package func make(in transaction: OrganizationTransaction) async throws -> (MadeToken, [Recorded]) {
         let now = transaction.startedAt
-        let bounds = try await transaction.adminBounds(of: maker)
-        let places = try await transaction.query("SELECT slug FROM workspaces WHERE id = \(workspace) FOR SHARE")
-        guard let place = places.first else { throw ChangeRefusal.notFound }
-        let expiresAt = expiresAt ?? min(now + Self.standardLifetime, bounds.latest)
-        try bounds.check(scopes: scopes, expiresAt: expiresAt, audience: bounds.audience, at: now)
-        try await transaction.hold(scopes)
-        let username = "\(try place.decode("slug", as: String.self)).\(id)"
+        let (bounds, slug, expiresAt) = try await check(in: transaction)
+        let username = "\(slug).\(id)"
         _ = try await transaction.pipeline([
             """
             INSERT INTO users (organization_id, id, kind, role, username, custodian_id, status, created_at, updated_at)
@@ -72,14 +68,28 @@ package struct WorkspaceTokenCreation: SingleChange {
         let created = AuditDraft(
             .userCreated,
             .user(user),
-            authority: .scope(.tokensWrite),
+            authority: authority,
             after: [
                 "kind": "integration", "role": "integration", "username": .string(username), "status": "active",
                 "workspace": .string(workspace.description), "token": .string(id.description),
             ]
         )
-        let recorded = [created, view.issued(replacing: nil)].map { Recorded($0, by: attribution) }
-        return (MadeToken(secret: secret, token: view), recorded)
+        let issued = view.issued(replacing: nil, authority: authority)
+        return (MadeToken(secret: secret, token: view), [created, issued].map { Recorded($0, by: attribution) })
+    }
+
+    /// What bounds it, where it belongs and until when it is good, once nothing can be said against it.
+    func check(
+        in transaction: OrganizationTransaction
+    ) async throws -> (bounds: TokenBounds, slug: String, expiresAt: Timestamp) {
+        let now = transaction.startedAt
+        let bounds = try await transaction.adminBounds(of: maker)
+        let places = try await transaction.query("SELECT slug FROM workspaces WHERE id = \(workspace) FOR SHARE")
+        guard let place = places.first else { throw ChangeRefusal.notFound }
+        let expiresAt = expiresAt ?? min(now + Self.standardLifetime, bounds.latest)
+        try bounds.check(scopes: scopes, expiresAt: expiresAt, audience: bounds.audience, at: now)
+        try await transaction.hold(scopes)
+        return (bounds, try place.decode("slug"), expiresAt)
     }
 }
 
@@ -150,10 +160,11 @@ package struct WorkspaceTokenRefresh: SingleChange {
 package struct WorkspaceTokenUpdate: SingleChange {
     package typealias Output = TokenView
 
-    private let id: TokenID
-    private let expectedVersion: Int64
-    private let name: String
-    private let scopes: ScopeSet
+    let id: TokenID
+    let expectedVersion: Int64
+    let name: String
+    let scopes: ScopeSet
+    var authority = Authority.scope(.tokensWrite)
     private let maker: TokenMaker
     private let attribution: Attribution
 
@@ -175,15 +186,8 @@ package struct WorkspaceTokenUpdate: SingleChange {
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (TokenView, [Recorded]) {
-        let bounds = try await transaction.adminBounds(of: maker)
-        let before = try await transaction.lockedWorkspaceToken(id)
-        guard before.version == expectedVersion else { throw ChangeRefusal.stale }
+        let before = try await check(in: transaction)
         guard before.name != name || before.scopes != scopes else { return (before, []) }
-        // What it has it may keep; what is added is bounded by who adds it.
-        guard !scopes.isEmpty, scopes.subtracting(before.scopes).isSubset(of: bounds.scopes) else {
-            throw ChangeRefusal.invalid("/scopes", "These have to be some of what you may do yourself.")
-        }
-        try await transaction.hold(scopes)
         transaction.narrow(.token(id))
         _ = try await transaction.query(
             "UPDATE tokens SET name = \(name), scopes = \(scopes.names), version = version + 1 WHERE id = \(id)"
@@ -192,11 +196,24 @@ package struct WorkspaceTokenUpdate: SingleChange {
         let draft = AuditDraft(
             .tokenUpdated,
             .token(id),
-            authority: .scope(.tokensWrite),
+            authority: authority,
             before: ["scopes": .array(before.scopes.names.map(JSON.string)), "name": .orNull(before.name)],
             after: ["scopes": .array(scopes.names.map(JSON.string)), "name": .string(name)]
         )
         return (after, [Recorded(draft, by: attribution)])
+    }
+
+    /// The token as it is, locked, once nothing can be said against the change.
+    func check(in transaction: OrganizationTransaction) async throws -> TokenView {
+        let bounds = try await transaction.adminBounds(of: maker)
+        let before = try await transaction.lockedWorkspaceToken(id)
+        guard before.version == expectedVersion else { throw ChangeRefusal.stale }
+        // What it has it may keep; what is added is bounded by who adds it.
+        guard !scopes.isEmpty, scopes.subtracting(before.scopes).isSubset(of: bounds.scopes) else {
+            throw ChangeRefusal.invalid("/scopes", "These have to be some of what you may do yourself.")
+        }
+        try await transaction.hold(scopes)
+        return before
     }
 }
 
