@@ -67,6 +67,7 @@ extension Operation {
 
 extension APICall {
     fileprivate func decide(_ verdict: ApprovalDecision.Verdict) async throws -> APIAnswer {
+        try requireOwnHand()
         let decision = ApprovalDecision(of: try id(), verdict, by: caller, attribution, in: store)
         return .changed(try await perform(decision).json)
     }

@@ -26,6 +26,7 @@ extension Operation {
             body: .newApp,
             answers: .appWithSecret
         ) { call in
+            try call.requireSecurityAdmin()
             let new: NewApp = try call.decode()
             let creation = AppCreation(
                 try new.members.terms(in: try await call.catalogue(for: new.members.scopes ?? [])),
@@ -58,6 +59,7 @@ extension Operation {
             body: .appChange,
             answers: .app
         ) { call in
+            try call.requireSecurityAdmin()
             let version = try call.expectedVersion()
             let current = try await call.app()
             let wanted: AppMembers = try call.patched(current.members)
@@ -79,6 +81,7 @@ extension Operation {
             target: .app,
             answers: .appWithSecret
         ) { call in
+            try call.requireSecurityAdmin()
             let rotation = AppSecretRotation(of: try call.id(), by: call.attribution, in: call.store)
             return .changed(try await call.perform(rotation).json)
         },
@@ -91,6 +94,7 @@ extension Operation {
             target: .app,
             answers: .app
         ) { call in
+            try call.requireSecurityAdmin()
             let change = AppStateChange(of: try call.id(), to: .disabled, by: call.attribution)
             return .changed(try await call.perform(change).json)
         },
@@ -103,6 +107,7 @@ extension Operation {
             target: .app,
             answers: .app
         ) { call in
+            try call.requireSecurityAdmin()
             let change = AppStateChange(of: try call.id(), to: .active, by: call.attribution)
             return .changed(try await call.perform(change).json)
         },
@@ -114,6 +119,7 @@ extension Operation {
             "Delete an app for good, with every approval and token of it",
             target: .app
         ) { call in
+            try call.requireSecurityAdmin()
             _ = try await call.perform(AppStateChange(of: try call.id(), to: .ended, by: call.attribution))
             return .removed
         },
@@ -129,7 +135,8 @@ extension Operation {
             of: .authorization,
             by: AuthorizationID.self
         ) { call, step in
-            try await call.read { transaction in
+            try call.requireOwnHand()
+            return try await call.read { transaction in
                 try await transaction.authorizations(of: call.caller.user, after: step.after, most: step.most)
             }
             .map { ListedItem($0.id, $0.json) }
@@ -142,6 +149,7 @@ extension Operation {
             "End what the caller's own user lets an app do, with every token of it",
             target: .authorization
         ) { call in
+            try call.requireOwnHand()
             let end = AuthorizationEnd(of: try call.id(), approvedBy: call.caller.user, by: call.attribution)
             try await call.perform(end)
             return .removed

@@ -16,6 +16,7 @@ extension Operation {
             isBodyOptional: false,
             answers: .grant
         ) { call in
+            try call.requireOwnHand()
             let new = try NewGrantKeys(call.body)
             let registration = GrantKeysRegistration(
                 of: try call.id(),

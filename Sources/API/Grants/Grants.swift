@@ -29,8 +29,10 @@ extension Operation {
         ) { call in
             let new: NewGrant = try call.decode()
             try AccessMembers.requireAllowList(in: call.body)
+            let terms = try new.members.terms(in: try await call.catalogue(for: new.members.scopes))
+            try call.refuseSelfWidening(by: terms.scopes)
             let creation = GrantCreation(
-                try new.members.terms(in: try await call.catalogue(for: new.members.scopes)),
+                terms,
                 to: .username(new.members.username),
                 in: try AccessMembers.workspace(new.workspace),
                 by: call.attribution,
@@ -65,10 +67,12 @@ extension Operation {
             let version = try call.expectedVersion()
             let current = try await call.grant()
             let wanted: GrantMembers = try call.patched(current.members, confirms: true)
+            let terms = try wanted.terms(in: try await call.catalogue(for: wanted.scopes))
+            try call.refuseSelfWidening(by: terms.scopes.subtracting(current.terms.scopes), grant: current.id)
             let update = GrantUpdate(
                 of: current.id,
                 version: version,
-                to: try wanted.terms(in: try await call.catalogue(for: wanted.scopes)),
+                to: terms,
                 user: .username(wanted.username),
                 caller: call.caller.grant,
                 confirmation: try call.confirmed().confirmation,

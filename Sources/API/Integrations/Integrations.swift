@@ -30,8 +30,10 @@ extension Operation {
         ) { call in
             let new: IntegrationMembers = try call.decode()
             try AccessMembers.requireAllowList(in: call.body)
+            let terms = try new.terms(in: try await call.catalogue(for: new.scopes))
+            try call.refuseSelfWidening(by: terms.scopes)
             let creation = IntegrationCreation(
-                try new.terms(in: try await call.catalogue(for: new.scopes)),
+                terms,
                 by: call.attribution,
                 in: call.store
             )
@@ -66,10 +68,12 @@ extension Operation {
             let version = try call.expectedVersion()
             let current = try await call.integration()
             let wanted: IntegrationMembers = try call.patched(current.members, confirms: true)
+            let terms = try wanted.terms(in: try await call.catalogue(for: wanted.scopes))
+            try call.refuseSelfWidening(by: terms.scopes.subtracting(current.terms.scopes), integration: current.id)
             let update = IntegrationUpdate(
                 of: current.id,
                 version: version,
-                to: try wanted.terms(in: try await call.catalogue(for: wanted.scopes)),
+                to: terms,
                 confirmation: try call.confirmed().confirmation,
                 by: call.attribution
             )

@@ -5,7 +5,8 @@ import HummingbirdCore
 import Storage
 import Transparency
 
-// The order is fixed: who is it, is its token good from here, may it do this; only then is the body read. Whatever is
+// The order is fixed: who is it, is its token good from here, may it do this; only then is the body read, and then that is
+// asked again. Whatever is
 // answered to a known caller, the entry of it is committed first.
 
 extension APIDoor {
@@ -14,7 +15,16 @@ extension APIDoor {
         case .open(let answer):
             return try answer(self).response()
         case .called(let run):
-            let caller = try await admit(request, context, to: operation)
+            var caller = try await admit(request, context, to: operation)
+            let (parameters, body): ([String: String], JSON)
+            do {
+                parameters = try operation.parameters(of: request)
+                body = try await operation.body?.read(request) ?? [:]
+            } catch {
+                throw try await recorded(error, of: caller, in: operation, context)
+            }
+            // A body takes as long as its sender likes: whose access ended meanwhile does nothing any more.
+            if operation.body != nil { caller = try await admit(request, context, to: operation) }
             let answer: APIAnswer
             do {
                 let call = APICall(
@@ -23,8 +33,8 @@ extension APIDoor {
                     caller: caller,
                     context: context,
                     request: request,
-                    parameters: try operation.parameters(of: request),
-                    body: try await operation.body?.read(request) ?? [:]
+                    parameters: parameters,
+                    body: body
                 )
                 answer = try await run(call)
             } catch {

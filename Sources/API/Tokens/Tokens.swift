@@ -27,6 +27,8 @@ extension Operation {
             body: .newToken,
             answers: .madeToken
         ) { call in
+            // It would live on when the approval ends.
+            try call.requireOwnHand()
             let new: NewToken = try call.decode()
             let terms = PersonalTokenCreation.Terms.new(
                 name: try Texts.name(new.name, at: "/name"),
@@ -105,6 +107,7 @@ extension Operation {
             answers: .madeToken,
             hasLocation: false
         ) { call in
+            try call.requireOwnHand()
             let renewal: TokenRenewal = try call.decode()
             return try await call.makeToken(.again(try call.id()), expiresAt: renewal.expiresAt)
         },
@@ -178,9 +181,29 @@ extension APICall {
         return token
     }
 
-    /// Refuses everybody but a member who operates the organization: an integration with every scope is none.
+    /// Refuses everybody but a member who operates the organization, with their own hand: an integration with every scope
+    /// is none, and neither is an app that an admin lets act for them.
     func requireSecurityAdmin() throws(EdgeError) {
+        try requireOwnHand()
         guard caller.role == .securityAdmin, caller.kind == .member else { throw .forbidden(needs: nil) }
+    }
+
+    /// Refuses an app that acts for somebody.
+    func requireOwnHand() throws(EdgeError) {
+        guard !caller.isThroughApp else { throw .forbidden(needs: nil) }
+    }
+
+    /// Refuses an integration user that would give more than it has, or change what it stands on itself. `added` is what
+    /// somebody gets by this call.
+    func refuseSelfWidening(
+        by added: ScopeSet,
+        grant: GrantID? = nil,
+        integration: IntegrationID? = nil
+    ) throws(EdgeError) {
+        guard caller.kind == .integration else { return }
+        let isItsOwn = grant != nil && grant == caller.grant || integration != nil && integration == caller.integration
+        guard !isItsOwn else { throw .forbidden(needs: nil) }
+        if let missing = added.subtracting(caller.scopes).scopes.first { throw .forbidden(needs: missing) }
     }
 
     fileprivate func makeToken(

@@ -74,7 +74,7 @@ extension Operation {
             "/v1/users/{id}/password-links",
             .scope(.usersWrite),
             .passwordLinkCreated,
-            "Make the link by which a member sets a password, once; replacing a password needs a second admin first",
+            "Make the link by which a member sets a password, once; a second admin agrees where it replaces one, and for the account of another admin or auditor",
             target: .user,
             body: .newPasswordLink,
             isBodyOptional: true,
@@ -82,6 +82,7 @@ extension Operation {
             hasLocation: false,
             waiting: .approval
         ) { call in
+            try call.requireSecurityAdmin()
             let new: NewPasswordLink = try call.decode()
             let request = PasswordLinkRequest(
                 for: try call.id(),
@@ -113,6 +114,7 @@ extension Operation {
             body: Operation.Body(.object(), isOptional: true),
             answers: Operation.Answers(.accepted, .approval, "It waits for a second admin.", fields: [.location]),
             run: .called { call in
+                try call.requireSecurityAdmin()
                 let request = SecondFactorResetRequest(of: try call.id(), by: call.caller, call.attribution)
                 return try await call.create(request, \.json)
             }

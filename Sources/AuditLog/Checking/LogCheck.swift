@@ -111,7 +111,7 @@ package struct LogCheck {
 
     /// The hash that the tree goes on with. Where entry and tree differ it is the tree's, so that one altered entry is one
     /// fault, and not also every hash over it.
-    private mutating func hash(of index: Int, _ row: IndexedEntry?, in tree: MerkleHash?) -> MerkleHash? {
+    private mutating func hash(of index: Int, _ row: CheckedEntry?, in tree: MerkleHash?) -> MerkleHash? {
         guard let row else {
             found(.entryMissing, at: "\(index)", "no entry has this index")
             return tree

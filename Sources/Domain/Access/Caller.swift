@@ -23,6 +23,10 @@ package struct Caller: Sendable, Hashable {
     package let tokenIssuedAt: Timestamp
     package let tokenExpiresAt: Timestamp
 
+    /// Whether somebody else's app makes this call. What a human has to do with their own hand it may not do, whatever
+    /// they consented to; the command line of this program is that hand.
+    package var isThroughApp: Bool { app != nil && appName != CommandLineClient.name }
+
     package init(
         organization: OrganizationID,
         user: UserID,

@@ -36,6 +36,9 @@ package struct NetworkRange: Hashable, Sendable {
         self.prefixLength = prefixLength
     }
 
+    /// Whether the range is so wide that a list with it binds nobody to a place: an allocation to a registry, or more.
+    package var isAnywhere: Bool { prefixLength < (base.isIPv4 ? 8 : 20) }
+
     /// Always false across families.
     package func contains(_ address: IPAddress) -> Bool {
         guard address.isIPv4 == base.isIPv4 else { return false }

@@ -204,6 +204,8 @@ private struct PasswordSetting: SingleChange {
             UPDATE password_links l SET used_at = \(now) FROM users u
             WHERE l.digest = \(digest) AND l.used_at IS NULL AND l.ended_at IS NULL AND l.expires_at > \(now)
                 AND (u.organization_id, u.id) = (l.organization_id, l.user_id) AND u.status = 'active'
+                AND (l.replaces OR NOT EXISTS (
+                    SELECT FROM accounts a WHERE a.user_id = l.user_id AND a.password IS NOT NULL))
             RETURNING l.id, l.user_id, l.replaces, u.person_id
             """
         )
@@ -234,7 +236,7 @@ extension OrganizationTransaction {
             INSERT INTO accounts (organization_id, user_id, password, password_set_at)
             VALUES (\(organization), \(user), \(password.description), \(startedAt))
             ON CONFLICT (organization_id, user_id) DO UPDATE
-            SET password = excluded.password, password_set_at = excluded.password_set_at
+            SET password = excluded.password, password_set_at = excluded.password_set_at, totp_pending = NULL
             """
         )
     }

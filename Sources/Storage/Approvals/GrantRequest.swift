@@ -49,6 +49,8 @@ package struct GrantRequest: SingleChange {
             return (.waits(approval), [recorded])
         case .update(let update):
             guard let before = try await transaction.grant(update.id) else { throw ChangeRefusal.notFound }
+            // What is compared has to be what is changed.
+            guard before.version == update.expectedVersion else { throw ChangeRefusal.stale }
             let former = update.movesUser(of: before) ? nil : before.terms
             guard settings.wantsApproval(of: update.terms, after: former) else {
                 let (grant, recorded) = try await update.make(in: transaction)
@@ -71,7 +73,7 @@ extension OrganizationTerms {
     /// Whether terms need a second admin; `former` nil for those of a grant that is new to its user. What a grant could
     /// do before needs none again.
     func wantsApproval(of terms: GrantTerms, after former: GrantTerms?) -> Bool {
-        let opens = terms.ipAllowList == nil && (former == nil || former?.ipAllowList != nil)
+        let opens = terms.ipAllowList.isAnywhere && (former.map { !$0.ipAllowList.isAnywhere } ?? true)
         return wantsApproval(of: terms.scopes, after: former?.scopes)
             || approvals.contains(.grantWithoutIPRestriction) && opens
     }
@@ -81,6 +83,11 @@ extension OrganizationTerms {
         approvals.contains(.grantWithWriteScope)
             && scopes.subtracting(former ?? .none).scopes.contains { !$0.isReadOnly }
     }
+}
+
+extension [NetworkRange]? {
+    /// Whether it binds nobody to a place: none, or one that lets in as good as everybody.
+    var isAnywhere: Bool { self?.contains(where: \.isAnywhere) ?? true }
 }
 
 extension GrantCreation {

@@ -72,7 +72,7 @@ extension OrganizationTerms {
         guard let rule = terms.rule, terms.status == .active else { return false }
         let isInForce = former?.status == .active && former?.rule?.description == rule.description
         let known = isInForce ? former : nil
-        let opens = terms.ipAllowList == nil && (known == nil || known?.ipAllowList != nil)
+        let opens = terms.ipAllowList.isAnywhere && (known.map { !$0.ipAllowList.isAnywhere } ?? true)
         return wantsApproval(of: terms.scopes, after: known?.scopes)
             || approvals.contains(.grantWithoutIPRestriction) && opens
     }

@@ -130,7 +130,16 @@ extension OrganizationTransaction {
     }
 
     /// Ends every token of a family, and tells how many that were.
+    ///
+    /// Everything that makes or ends tokens of a family does so under the lock of their approval: a rotation that commits
+    /// meanwhile is seen by the ending, and one that comes later finds its token ended.
     func endFamily(_ family: TokenID) async throws -> Int {
+        _ = try await query(
+            """
+            SELECT id FROM authorizations
+            WHERE id = (SELECT authorization_id FROM tokens WHERE family_id = \(family) LIMIT 1) FOR NO KEY UPDATE
+            """
+        )
         let rows = try await query(
             """
             UPDATE tokens SET revoked_at = \(startedAt) WHERE family_id = \(family) AND revoked_at IS NULL RETURNING id

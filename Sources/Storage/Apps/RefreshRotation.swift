@@ -48,14 +48,19 @@ package struct RefreshRotation: Change {
     }
 
     private func make(in transaction: OrganizationTransaction) async throws -> Made<AppTokensIssued> {
-        let rows = try await transaction.query(
+        let rows = try await transaction.pipeline([
+            """
+            SELECT id FROM authorizations
+            WHERE id IN (SELECT authorization_id FROM tokens WHERE digest = ANY(\(digests)) AND kind = 'refresh')
+            FOR NO KEY UPDATE
+            """,
             """
             SELECT t.id, t.user_id, t.user_epoch, t.authorization_id, t.authorization_epoch, t.family_id, t.scopes,
                 t.audience, t.expires_at, t.revoked_at IS NOT NULL AS revoked, t.replaced_at, t.replaced_by, z.app_id
             FROM tokens t JOIN authorizations z ON (z.organization_id, z.id) = (t.organization_id, t.authorization_id)
             WHERE t.digest = ANY(\(digests)) AND t.kind = 'refresh' FOR UPDATE OF t
-            """
-        )
+            """,
+        ])[1]
         guard let row = rows.first else { return .refused(AppGrantRefusal.invalidGrant(.notFound), []) }
         let user = try row.decode("user_id", as: UserID.self)
         let attribution = Attribution(actor: .member(user), origin: origin, receivedAt: receivedAt)

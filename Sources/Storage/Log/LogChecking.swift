@@ -3,7 +3,7 @@ import Postgres
 import Transparency
 
 /// What the database has under one index of a log.
-package struct IndexedEntry: Sendable {
+package struct CheckedEntry: Sendable {
     package let index: Int
     /// As search knows it: columns of `audit_index`.
     package let searched: LeafColumns
@@ -32,7 +32,7 @@ package enum StrayEntry: Hashable, Sendable {
 
 extension OrganizationTransaction {
     /// What is under the indexes from `first` on and before `end`, in their order; those that are not there are left out.
-    package func indexedEntries(from first: Int, before end: Int) async throws -> [IndexedEntry] {
+    package func indexedEntries(from first: Int, before end: Int) async throws -> [CheckedEntry] {
         let rows = try await query(
             """
             SELECT i.leaf_index, i.entry_id, i.recorded_at, i.actor_id, i.action, i.target_id, i.person_id, i.outcome,
@@ -47,11 +47,11 @@ extension OrganizationTransaction {
             """
         )
         return try rows.map { row in
-            IndexedEntry(
+            CheckedEntry(
                 index: Int(try row.decode("leaf_index", as: Int64.self)),
                 searched: try row.leafColumns(""),
                 entry: try row.decode("leaf", as: [UInt8]?.self).map {
-                    IndexedEntry.Entry(leaf: $0, columns: try row.leafColumns("entry_"))
+                    CheckedEntry.Entry(leaf: $0, columns: try row.leafColumns("entry_"))
                 }
             )
         }

@@ -133,6 +133,10 @@ package struct WorkspaceTokenRefresh: SingleChange {
         // A wider token than one's own is not refreshed either: who does it sees its value.
         try bounds.check(scopes: before.scopes, expiresAt: expiresAt, audience: before.audience, at: now)
         transaction.narrow(.token(id))
+        // Who knows the value is who answers for what it does: they are not the second admin of what it asks for.
+        _ = try await transaction.query(
+            "UPDATE users SET custodian_id = \(maker.user), updated_at = \(now) WHERE id = \(before.user)"
+        )
         _ = try await transaction.query(
             """
             UPDATE tokens SET digest = \(digest), issued_at = \(now), expires_at = \(expiresAt), last_used_at = NULL,
@@ -147,7 +151,7 @@ package struct WorkspaceTokenRefresh: SingleChange {
             authority: .scope(.tokensWrite),
             before: ["expires_at": .string(before.expiresAt.description)],
             after: [
-                "expires_at": .string(expiresAt.description), "by": .string(maker.user.description),
+                "expires_at": .string(expiresAt.description), "custodian": .string(maker.user.description),
                 "digest_prefix": .string(CredentialDigest.prefix(of: digest)),
             ]
         )
