@@ -20,7 +20,7 @@ import Transparency
             "client_id": .string(address), "client_name": "Agent", "redirect_uris": [.string(TestApp.redirect)],
             "scope": "people:read",
         ]
-        for (name, value) in changes.members { document[name] = value.isNull ? nil : value }
+        for (name, value) in changes.members { document[name] = value }
         return .object(document)
     }
 
