@@ -224,7 +224,8 @@ extension AdminCommand {
                 organization with one security admin; else a second one agrees over the API.
 
                 EXAMPLES
-                  rollcall admin reset-second-factor --organization acme --username ops@acme.example
+                  rollcall admin reset-second-factor --organization acme \\
+                    --username ops@acme.example
                 """
         )
 

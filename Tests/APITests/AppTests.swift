@@ -164,19 +164,23 @@ import Transparency
 
 extension TestAPI {
     /// An approval such as the consent page makes, with an access token of it.
-    func approval(of app: AppID, by account: TestAccount) async throws -> (id: AuthorizationID, bearer: String) {
+    func approval(
+        of app: AppID,
+        by account: TestAccount,
+        scopes: [String] = ["people:read"]
+    ) async throws -> (id: AuthorizationID, bearer: String) {
         let id = fixture.store.newID(AuthorizationID.self)
         let token = OpaqueSecret.make(.access, using: fixture.randomness)
         _ = try await fixture.owner.pipeline([
             """
             INSERT INTO authorizations (organization_id, id, app_id, user_id, scopes, status, approved_at, created_at)
-            VALUES (\(organization.id), \(id), \(app), \(account.user), \(["people:read"]), 'active', now(), now())
+            VALUES (\(organization.id), \(id), \(app), \(account.user), \(scopes), 'active', now(), now())
             """,
             """
             INSERT INTO tokens (organization_id, id, kind, digest, user_id, scopes, user_epoch, issued_at, expires_at,
                 authorization_id, authorization_epoch)
             SELECT organization_id, \(fixture.store.newID(TokenID.self)), 'access',
-                \(fixture.keyring.digest(of: token)), id, \(["people:read"]), epoch, clock_timestamp(),
+                \(fixture.keyring.digest(of: token)), id, \(scopes), epoch, clock_timestamp(),
                 clock_timestamp() + interval '1 hour', \(id), 1
             FROM users WHERE id = \(account.user)
             """,

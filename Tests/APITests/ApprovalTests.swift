@@ -130,7 +130,7 @@ import Transparency
             let grant = try await api.fixture.grant(
                 to: user,
                 in: api.organization,
-                scopes: ScopeSet([.grantsWrite])
+                scopes: ScopeSet([.grantsWrite, .usersWrite])
             )
             let robot = try await api.fixture.accessToken(of: grant)
             let path = try await scene.asked(as: robot)

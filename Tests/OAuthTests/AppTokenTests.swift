@@ -145,6 +145,26 @@ import Transparency
         }
     }
 
+    @Test func `a family that ends while it is rotated ends whole`() async throws {
+        try await TestApp.with { app in
+            for _ in 0..<10 {
+                let first = try await app.tokens()
+                let second = try #require(try await app.refresh(first.refresh).body["refresh_token"]?.string)
+                let third = try #require(try await app.refresh(second).body["refresh_token"]?.string)
+                // Whoever holds the present one goes on at the moment when the use of the first one ends them all.
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { _ = try await app.refresh(third) }
+                    group.addTask { #expect(try await app.refresh(first.refresh).error == "invalid_grant") }
+                    try await group.waitForAll()
+                }
+                let alive = try await app.oauth.fixture.number(
+                    "SELECT count(*) FROM tokens WHERE family_id IS NOT NULL AND revoked_at IS NULL"
+                )
+                #expect(alive == 0)
+            }
+        }
+    }
+
     @Test func `a token for one resource is refreshed for no other`() async throws {
         try await TestApp.with { app in
             let resource = TestOAuth.issuer + "/v1"

@@ -208,21 +208,6 @@ import Transparency
             }
         }
     }
-
-    @Test func `what was used is forgotten once it has expired`() async throws {
-        try await TestOAuth.with { oauth in
-            let signer = Signer(name: "a")
-            try await register(.keys(try ClientKeys(["keys": [signer.jwk]])), in: oauth)
-            #expect(try await token(try await signer.assertion(of: oauth.grant, in: oauth), in: oauth).status == 200)
-            await NoticeKeeper(oauth.fixture.store).look()
-            #expect(try await oauth.fixture.number("SELECT count(*) FROM client_assertions") == 1)
-            _ = try await oauth.fixture.owner.query(
-                "UPDATE client_assertions SET expires_at = now() - interval '2 minutes'"
-            )
-            await NoticeKeeper(oauth.fixture.store).look()
-            #expect(try await oauth.fixture.number("SELECT count(*) FROM client_assertions") == 0)
-        }
-    }
 }
 
 extension TokenFacts {

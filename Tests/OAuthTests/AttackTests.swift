@@ -87,9 +87,15 @@ import Transparency
         try await TestApp.with { app in
             let tokens = try await app.tokens()
             #expect(try await app.userInfo(tokens.access).status == 200)
-            _ = try await app.oauth.fixture.owner.query(
-                "UPDATE tokens SET audience = 'https://rollcall.example/mcp' WHERE family_id IS NOT NULL"
-            )
+            let other = "https://api.acme.example"
+            _ = try await app.oauth.fixture.owner.pipeline([
+                """
+                INSERT INTO resources (organization_id, id, identifier, name, token_format, is_own, created_by, created_at)
+                SELECT organization_id, gen_random_uuid(), \(other), 'API', 'opaque', false, id, now() FROM users
+                WHERE id = \(app.oauth.admin.user)
+                """,
+                "UPDATE tokens SET audience = \(other) WHERE family_id IS NOT NULL",
+            ])
             #expect(try await app.userInfo(tokens.access).status == 401)
             for resource in [TestOAuth.issuer, TestOAuth.issuer + "/v1", "https://elsewhere.example"] {
                 #expect(try await app.refresh(tokens.refresh, [("resource", resource)]).error == "invalid_target")

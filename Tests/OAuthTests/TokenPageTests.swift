@@ -182,7 +182,7 @@ import Transparency
             try await oauth.setPassword(for: other.user)
             var stranger = Browser(oauth)
             _ = try await stranger.signIn(as: other.username)
-            _ = try await stranger.get("/profile/grants")
+            _ = try await stranger.get("/profile")
             #expect(try await stranger.post(path, [("jwks", Self.jwks)]).status == 404)
             #expect(try await oauth.token().status == 200)
         }

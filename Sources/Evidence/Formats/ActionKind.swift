@@ -80,6 +80,8 @@ package struct ActionKind: Hashable, Sendable {
         "account.password_set": .init(.account, .update, ocsfActivity: 3),
         "account.second_factor_added": .init(.account, .update, ocsfActivity: 10),
         "account.second_factor_removed": .init(.account, .update, ocsfActivity: 11),
+        "account.second_factor_reset": .init(.account, .update, ocsfActivity: 11),
+        "account.recovery_codes_made": .init(.account, .update),
         "password_link.created": .init(.account, .update, ocsfActivity: 4),
         "grant.secret_claimed": .init(.account, .update, ocsfActivity: 3),
         "grant.secret_regenerated": .init(.account, .update, ocsfActivity: 4),
@@ -91,5 +93,6 @@ package struct ActionKind: Hashable, Sendable {
         "grant.suspended": .init(.access, .disable), "grant.ended": .init(.access, .delete),
         "grant.killed": .init(.access, .delete),
         "authorization.approved": .init(.access, .create), "authorization.ended": .init(.access, .delete),
+        "authorization.narrowed": .init(.access, .update),
     ]
 }

@@ -1,0 +1,168 @@
+import Domain
+import HTTPTypes
+import Postgres
+import Storage
+import TestSupport
+import Testing
+import Transparency
+
+/// What a human decides with their own hand, and what nobody gets by going round a second admin.
+@Suite struct OwnHandTests {
+    private static let everything = [
+        "tokens:write", "tokens:read", "users:write", "users:read", "grants:write", "grants:read", "integrations:write",
+        "integrations:read", "organization:write",
+    ]
+
+    @Test func `an app that an admin let act for them decides nothing for them`() async throws {
+        try await TestAPI.with { api in
+            let new: JSON = [
+                "name": "Helper", "contact_email": "a@example.com", "redirect_uris": ["https://a.example.com/cb"],
+                "scopes": .array(Self.everything.map(JSON.string)),
+            ]
+            let app = try #require(try await api.post("/v1/apps", new, as: api.admin).body["id"]?.string)
+            let approved = try await api.approval(of: try #require(AppID(app)), by: api.admin, scopes: Self.everything)
+            let expiry = try await api.fixture.databaseNow() + .seconds(3000)
+            let token: JSON = [
+                "name": "Mine", "scopes": ["users:read"], "expires_at": .string(expiry.description),
+            ]
+            let member = try await api.fixture.member(.member, in: api.organization)
+            let grant = api.fixture.store.newID(GrantID.self)
+            let asked: [(HTTPRequest.Method, String, JSON?)] = [
+                (.post, "/v1/tokens", token), (.post, "/v1/apps", new), (.post, "/v1/apps/\(app)/rotate-secret", nil),
+                (.post, "/v1/users/\(member.user)/password-links", nil),
+                (.post, "/v1/users/\(member.user)/role", ["role": "auditor"]),
+                (.post, "/v1/grants/\(grant)/keys", ["jwks_url": "https://keys.example/"]),
+                (.post, "/v1/approvals/\(api.fixture.store.newID(ApprovalID.self))/approve", nil),
+                (.get, "/v1/authorizations", nil), (.delete, "/v1/authorizations/\(approved.id)", nil),
+            ]
+            for (method, path, body) in asked {
+                let answer = try await api.send(method, path, body, bearer: approved.bearer)
+                #expect(answer.status == 403, "\(method) \(path)")
+            }
+            #expect(try await api.send(.get, "/v1/users", bearer: approved.bearer).status == 200)
+            #expect(
+                try await api.fixture.number("SELECT count(*) FROM tokens WHERE kind = 'personal' AND name = 'Mine'")
+                    == 0
+            )
+        }
+    }
+
+    @Test func `the command line is its user's own hand`() async throws {
+        try await TestAPI.with { api in
+            let id = api.fixture.store.newID(AppID.self)
+            _ = try await api.fixture.owner.query(
+                """
+                INSERT INTO apps (organization_id, id, name, contact_email, redirect_uris, scopes, is_confidential,
+                    access_lifetime_seconds, status, created_at, updated_at, origin, client_name)
+                VALUES (\(api.organization.id), \(id), 'CLI', 'a@example.com', ARRAY['http://127.0.0.1/callback'],
+                    \(Self.everything), false, 3600, 'active', now(), now(), 'built_in', \(CommandLineClient.name))
+                """
+            )
+            let approved = try await api.approval(of: id, by: api.admin, scopes: Self.everything)
+            #expect(try await api.send(.get, "/v1/authorizations", bearer: approved.bearer).status == 200)
+            let member = try await api.fixture.member(.member, in: api.organization)
+            let path = "/v1/users/\(member.user)/role"
+            #expect(try await api.send(.post, path, ["role": "auditor"], bearer: approved.bearer).status == 200)
+        }
+    }
+
+    @Test func `nobody walks into an admin's account by a link made alone`() async throws {
+        try await TestAPI.with { api in
+            let other = try await api.fixture.member(.securityAdmin, in: api.organization, username: "o@acme.example")
+            let path = "/v1/users/\(other.user)/password-links"
+            let waits = try await api.post(path, as: api.admin)
+            #expect(waits.status == 202 && waits.body["url"] == nil)
+            // Their own, and a plain member's first one, need nobody.
+            #expect(try await api.post("/v1/users/\(api.admin.user)/password-links", as: api.admin).status == 201)
+            let member = try await api.fixture.member(.member, in: api.organization)
+            #expect(try await api.post("/v1/users/\(member.user)/password-links", as: api.admin).status == 201)
+        }
+    }
+
+    @Test func `whoever is no admin makes no password link, whatever the scope`() async throws {
+        try await TestAPI.with { api in
+            let integration = try await api.fixture.integration(
+                in: api.organization,
+                rule: nil,
+                scopes: ScopeSet([.usersWrite])
+            )
+            let user = try await api.fixture.integrationUser(
+                of: integration,
+                in: api.organization,
+                custodian: api.admin.user
+            )
+            let grant = try await api.fixture.grant(to: user, in: api.organization, scopes: ScopeSet([.usersWrite]))
+            let robot = try await api.fixture.accessToken(of: grant)
+            let member = try await api.fixture.member(.member, in: api.organization)
+            #expect(try await api.post("/v1/users/\(member.user)/password-links", as: robot).status == 403)
+            #expect(try await api.fixture.number("SELECT count(*) FROM password_links") == 0)
+        }
+    }
+
+    @Test func `an integration user gives nobody more than it has, and itself nothing`() async throws {
+        try await TestAPI.with { api in
+            let all = ScopeSet([.peopleRead, .usersWrite, .grantsWrite, .grantsRead])
+            let integration = try await api.fixture.integration(in: api.organization, rule: nil, scopes: all)
+            let user = try await api.fixture.integrationUser(
+                of: integration,
+                in: api.organization,
+                custodian: api.admin.user
+            )
+            let held = ScopeSet([.grantsWrite, .grantsRead, .peopleRead])
+            let grant = try await api.fixture.grant(to: user, in: api.organization, scopes: held)
+            let robot = try await api.fixture.accessToken(of: grant)
+            let path = "/v1/grants/\(grant)"
+            let tag = try await api.get(path, as: robot).fields[.eTag]
+            for change: JSON in [
+                ["client_name": "Mine"], ["ip_allow_list": .null], ["scopes": ["grants:write", "users:write"]],
+            ] {
+                #expect(try await api.patch(path, change, tag: tag, as: robot).status == 403)
+            }
+            let expiry = try await api.fixture.databaseNow() + .seconds(86_400)
+            func new(_ scope: String) -> JSON {
+                [
+                    "client_name": "Batch", "workspace": "default", "username": "crm.robot",
+                    "expires_at": .string(expiry.description), "scopes": [.string(scope)], "ip_allow_list": .null,
+                ]
+            }
+            #expect(try await api.post("/v1/grants", new("users:write"), as: robot).status == 403)
+            #expect(try await api.post("/v1/grants", new("people:read"), as: robot).status == 201)
+        }
+    }
+
+    @Test(arguments: [["0.0.0.0/0", "::/0"], ["0.0.0.0/1", "128.0.0.0/1"], ["198.51.100.0/24", "2000::/3"]])
+    func `a list that lets in everybody is no restriction`(list: [String]) async throws {
+        try await TestAPI.with { api in
+            let integration = try await api.fixture.integration(in: api.organization, rule: nil)
+            _ = try await api.fixture.integrationUser(of: integration, in: api.organization, custodian: api.admin.user)
+            _ = try await api.fixture.owner.query(
+                "UPDATE organizations SET approvals = ARRAY['grant_without_ip_restriction']"
+            )
+            let expiry = try await api.fixture.databaseNow() + .seconds(86_400)
+            func new(_ list: [String]) -> JSON {
+                [
+                    "client_name": "Batch", "workspace": "default", "username": "crm.robot",
+                    "expires_at": .string(expiry.description), "scopes": ["people:read.self"],
+                    "ip_allow_list": .array(list.map(JSON.string)),
+                ]
+            }
+            #expect(try await api.post("/v1/grants", new(list), as: api.admin).status == 202)
+            #expect(try await api.post("/v1/grants", new(["198.51.0.0/16"]), as: api.admin).status == 201)
+        }
+    }
+
+    @Test func `whoever refreshes a workspace token answers for it`() async throws {
+        try await TestAPI.with { api in
+            let workspaces = try await api.get("/v1/workspaces", as: api.admin)
+            let workspace = try #require(workspaces.items.first?["id"]?.string)
+            let new: JSON = ["name": "Reports", "scopes": ["people:read"]]
+            let made = try await api.post("/v1/workspaces/\(workspace)/tokens", new, as: api.admin)
+            let id = try #require(made.body["id"]?.string)
+            let user = try #require(made.body["user"]?.string)
+            let second = try await api.fixture.member(.securityAdmin, in: api.organization, username: "s@acme.example")
+            #expect(try await api.post("/v1/tokens/\(id)/refresh", as: second).status == 201)
+            let read = try await api.get("/v1/users/\(user)", as: api.admin)
+            #expect(read.body["custodian"]?.string == second.user.description)
+        }
+    }
+}
