@@ -136,9 +136,9 @@ class Machines(unittest.TestCase):
         cls.browser = Browser(cls.development)
         cls.metadata = httpx.get(cls.base + "/.well-known/oauth-authorization-server").json()
         cls.admin = cls.made("GET", "/v1/whoami")["user"]["id"]
-        cls.made("POST", "/v1/integrations", {
+        cls.integration = cls.made("POST", "/v1/integrations", {
             "slug": "batch", "name": "Batch", "contact_email": "tests@example.com", "workspace": "main",
-            "scopes": cls.SCOPES, "rule": None, "grant_lifetime": "P90D", "ip_allow_list": None})
+            "scopes": cls.SCOPES, "rule": None, "grant_lifetime": "P90D", "ip_allow_list": None})["id"]
         cls.made("POST", "/v1/resources", {"identifier": cls.RESOURCE, "name": "Payroll", "token_format": "jwt"})
         cls.client_id, cls.secret = cls.grant("batch.one")
 
@@ -151,12 +151,12 @@ class Machines(unittest.TestCase):
     @classmethod
     def grant(cls, username):
         cls.made("POST", "/v1/users", {
-            "kind": "integration", "integration": "batch", "username": username, "custodian": cls.admin})
+            "kind": "integration", "integration": cls.integration, "username": username, "custodian": cls.admin})
         expires_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86_400))
         made = cls.made("POST", "/v1/grants", {
             "client_name": username, "workspace": "main", "username": username, "expires_at": expires_at,
             "scopes": cls.SCOPES, "ip_allow_list": None})
-        link = cls.made("POST", f"/v1/grants/{made['id']}/claim-links")
+        link = cls.made("POST", f"/v1/grants/{made['id']}/claim-links", {})
         claimed = cls.browser.claim(link["url"])
         return claimed["client_id"], claimed["client_secret"]
 
