@@ -44,26 +44,28 @@ extension OrganizationTransaction {
     /// all tokens; with one the former current secret works on, and those before it end with their tokens.
     func replaceSecret(of grant: GrantID, with new: NewSecret, overlap: SecretOverlap) async throws {
         let now = startedAt
-        narrow(.grant(grant))
         let retiring: [SQL] =
             if let duration = overlap.duration {
                 [
                     """
                     UPDATE grant_secrets SET ended_at = \(now)
-                    WHERE grant_id = \(grant) AND ended_at IS NULL AND not_after IS NOT NULL
+                    WHERE grant_id = \(grant) AND ended_at IS NULL AND not_after IS NOT NULL RETURNING id
                     """,
                     """
                     UPDATE grant_secrets SET not_after = \(now + duration)
-                    WHERE grant_id = \(grant) AND ended_at IS NULL AND not_after IS NULL
+                    WHERE grant_id = \(grant) AND ended_at IS NULL AND not_after IS NULL RETURNING id
                     """,
                 ]
             } else {
                 [
-                    "UPDATE grant_secrets SET ended_at = \(now) WHERE grant_id = \(grant) AND ended_at IS NULL",
+                    """
+                    UPDATE grant_secrets SET ended_at = \(now) WHERE grant_id = \(grant) AND ended_at IS NULL
+                    RETURNING id
+                    """,
                     "UPDATE grants SET epoch = epoch + 1 WHERE id = \(grant)",
                 ]
             }
-        _ = try await pipeline(
+        let results = try await pipeline(
             retiring + [
                 """
                 INSERT INTO grant_secrets (organization_id, id, grant_id, digest, made_at, made_by, claim_link_id)
@@ -72,9 +74,11 @@ extension OrganizationTransaction {
                 """,
                 "UPDATE grants SET version = version + 1, updated_at = \(now) WHERE id = \(grant)",
                 // A client proves who it is in one way.
-                "DELETE FROM grant_keys WHERE grant_id = \(grant)",
+                "DELETE FROM grant_keys WHERE grant_id = \(grant) RETURNING id",
             ]
         )
+        // Nodes are told of what ends, and of no first secret.
+        if results.contains(where: { !$0.isEmpty }) { narrow(.grant(grant)) }
     }
 
     /// Ends every secret, key and open claim link of a grant that the transaction has locked, and all of its tokens. Returns
