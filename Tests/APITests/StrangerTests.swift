@@ -47,6 +47,14 @@ import Transparency
             in: api.fixture.store
         )
         let app = try await api.fixture.store.perform(creation, in: organization.id).app.id
+        let resource = api.fixture.store.newID(ResourceID.self)
+        _ = try await api.fixture.owner.query(
+            """
+            INSERT INTO resources (organization_id, id, identifier, name, token_format, is_own, created_by, created_at)
+            VALUES (\(organization.id), \(resource), 'https://payroll.example', 'Payroll', 'jwt', false, \(admin.user),
+                now())
+            """
+        )
         let authorization = api.fixture.store.newID(AuthorizationID.self)
         _ = try await api.fixture.owner.query(
             """
@@ -71,6 +79,7 @@ import Transparency
             "usr": admin.user.description, "int": integration.description, "grt": grant.description,
             "wsp": organization.workspace.description, "rej": rejected.description,
             "tok": admin.caller.credential.token.description, "apr": approval.description,
+            "rsc": resource.description,
         ]
     }
 

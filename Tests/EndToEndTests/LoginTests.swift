@@ -28,10 +28,8 @@ extension EndToEnd {
                 #expect(try await whoami(environment).status == 0)
                 let second = try stored(path)
                 #expect(second["refresh_token"] != first["refresh_token"])
-                #expect(
-                    try await Program.run(["app", "list"], environment: environment).stdout.contains("built_in")
-                        == false
-                )
+                let apps = try await Program.run(["app", "list", "-o", "json"], environment: environment)
+                #expect(apps.stdout.contains("built_in"), "and is an app of the organization")
                 try await readableByOthers(path, environment)
                 #expect(try await Program.run(["logout"], environment: environment).status == 0)
                 let left = try JSON.parse(text: String(contentsOfFile: path, encoding: .utf8))

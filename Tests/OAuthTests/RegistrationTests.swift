@@ -21,7 +21,7 @@ import Transparency
             "token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "refresh_token"],
             "software_version": "7", "logo_uri": "https://agent.example/logo.png",
         ]
-        for (name, value) in changes.members { metadata[name] = value.isNull ? nil : value }
+        for (name, value) in changes.members { metadata[name] = value }
         let fields: HTTPFields = [.contentType: "application/json"]
         return try await oauth.send(.post, "/oauth/register", JSON.object(metadata).text, from: address, fields: fields)
     }

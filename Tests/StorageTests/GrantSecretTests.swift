@@ -198,7 +198,7 @@ import Transparency
             #expect(try await scene.refusal(of: old) == .tokenRevoked)
             #expect(try await scene.refusal(of: new) == nil)
             // Proved before it was killed, issued after: nothing is issued.
-            let issue = TokenIssue(
+            let issue = try await TokenIssue(
                 to: client,
                 scopes: client.scopes,
                 audience: nil,

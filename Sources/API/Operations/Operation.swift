@@ -145,6 +145,7 @@ package struct PathTarget: Sendable {
     package static let user = PathTarget(AuditTarget.user)
     package static let integration = PathTarget(AuditTarget.integration)
     package static let workspace = PathTarget(AuditTarget.workspace)
+    package static let resource = PathTarget(AuditTarget.resource)
     package static let grant = PathTarget(AuditTarget.grant)
     package static let token = PathTarget(AuditTarget.token)
     package static let approval = PathTarget(AuditTarget.approval)

@@ -52,7 +52,8 @@ extension Operation {
             "/v1/resources/{id}",
             .scope(.organizationWrite),
             .resourceRemoved,
-            "Take a resource away, with every token for it"
+            "Take a resource away, with every token for it",
+            target: .resource
         ) { call in
             try await call.perform(ResourceRemoval(of: try call.id(), by: call.attribution))
             return .removed
@@ -81,7 +82,7 @@ extension ResourceView {
 }
 
 extension Schema {
-    private static let identifier = Schema.string(length: 8...2000)
+    private static let identifier = Schema.string(length: 8...2000, matching: "^https?://[!-~]+$")
         .described("What clients send as `resource`, byte for byte, and what stands in `aud`.")
 
     private static let tokenFormat = Schema.word(of: TokenFormat.allCases.map(\.rawValue))

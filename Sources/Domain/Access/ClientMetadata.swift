@@ -91,13 +91,13 @@ package struct ClientMetadata: Sendable {
     }
 
     private static func text(_ name: String, in json: JSON.Object) throws(Refusal) -> String? {
-        guard let value = json[name] else { return nil }
+        guard let value = json[name], !value.isNull else { return nil }
         guard let text = value.string else { throw .metadata("\(name) is a text.") }
         return text
     }
 
     private static func texts(_ name: String, in json: JSON.Object) throws(Refusal) -> [String]? {
-        guard let value = json[name] else { return nil }
+        guard let value = json[name], !value.isNull else { return nil }
         guard let list = value.array, list.count <= AppTerms.mostRedirects, list.allSatisfy({ $0.string != nil }) else {
             throw .metadata("\(name) is a list of texts.")
         }

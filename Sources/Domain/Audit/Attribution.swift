@@ -177,6 +177,7 @@ package struct AuditTarget: Sendable, Hashable {
     package static func user(_ id: UserID) -> AuditTarget { AuditTarget("user", id) }
     package static func integration(_ id: IntegrationID) -> AuditTarget { AuditTarget("integration", id) }
     package static func workspace(_ id: WorkspaceID) -> AuditTarget { AuditTarget("workspace", id) }
+    package static func resource(_ id: ResourceID) -> AuditTarget { AuditTarget("resource", id) }
     package static func grant(_ id: GrantID) -> AuditTarget { AuditTarget("grant", id) }
     package static func claimLink(_ id: ClaimLinkID) -> AuditTarget { AuditTarget("claim_link", id) }
     package static func app(_ id: AppID) -> AuditTarget { AuditTarget("app", id) }

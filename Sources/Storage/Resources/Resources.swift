@@ -85,7 +85,7 @@ package struct ResourceCreation: SingleChange {
         }
         let draft = AuditDraft(
             .resourceCreated,
-            .organization(transaction.organization),
+            .resource(made.id),
             authority: .scope(.organizationWrite),
             after: made.entry
         )
@@ -129,7 +129,7 @@ package struct ResourceRemoval: SingleChange {
         }
         let draft = AuditDraft(
             .resourceRemoved,
-            .organization(transaction.organization),
+            .resource(id),
             authority: .scope(.organizationWrite),
             before: removed.entry,
             after: after
@@ -152,7 +152,7 @@ extension ResourceView {
 
     fileprivate var entry: JSON.Object {
         [
-            "resource": .string(id.description), "identifier": .string(identifier.description), "name": .string(name),
+            "identifier": .string(identifier.description), "name": .string(name),
             "token_format": .string(format.rawValue),
         ]
     }

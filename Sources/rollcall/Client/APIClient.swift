@@ -82,7 +82,7 @@ struct APIClient: Sendable {
         _ receive: @escaping @Sendable ([UInt8]) async -> Bool
     ) async throws(CommandFailure) -> HTTPFields {
         var headers = HTTPFields()
-        headers[.authorization] = "Bearer " + token
+        headers[.authorization] = try await authorization()
         headers[.accept] = "*/*"
         headers[.userAgent] = "rollcall"
         let written = query.compactMap { name, value in value.map { name + "=" + URLText.escaped($0) } }

@@ -34,11 +34,15 @@ enum LoopbackListener {
             onServerRunning: { channel in port.yield(channel.localAddress?.port ?? 0) },
             logger: logger
         )
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(services: [.init(service: server)], logger: logger)
-        )
+        var configuration = ServiceGroupConfiguration(services: [.init(service: server)], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(1)
+        let group = ServiceGroup(configuration: configuration)
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
+            tasks.addTask {
+                defer { answering.finish() }
+                // However it ends: before the answer its end is told below, and afterwards nobody needs it.
+                try? await group.run()
+            }
             let answer = try await first(of: answers, on: ports, ready)
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
@@ -59,7 +63,12 @@ enum LoopbackListener {
                 }
                 return nil
             }
-            tasks.addTask { await answers.first { _ in true } }
+            tasks.addTask {
+                guard let answer = await answers.first(where: { _ in true }) else {
+                    throw CommandFailure(.failure, "no answer can be waited for on 127.0.0.1")
+                }
+                return answer
+            }
             tasks.addTask {
                 try await Task.sleep(for: longestWait)
                 throw CommandFailure(.signInNeeded, "nobody signed in within five minutes")
