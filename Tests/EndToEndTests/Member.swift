@@ -55,7 +55,9 @@ struct Member: Sendable {
     ) async throws -> Answer {
         var headers: HTTPFields = [.contentType: "application/x-www-form-urlencoded", .origin: base]
         headers[.cookie] = cookie
-        let text = fields.map { "\($0)=\($1.replacing(" ", with: "+").replacing("@", with: "%40"))" }
+        let text = fields.map {
+            "\($0)=\($1.replacing("+", with: "%2B").replacing(" ", with: "+").replacing("@", with: "%40"))"
+        }
         let body = Array(text.joined(separator: "&").utf8)
         return try await Bearer(base: base, token: nil).send(.post, path, headers: headers, body: body)
     }

@@ -42,7 +42,7 @@ struct DemoMember {
     private func post(_ path: String, _ form: [(String, String)]) async throws -> DemoWorld.Answer {
         var headers: HTTPFields = [.contentType: "application/x-www-form-urlencoded", .origin: world.base]
         headers[.cookie] = cookie
-        let text = form.map { "\($0)=\($1.replacing(" ", with: "+").replacing("@", with: "%40"))" }
+        let text = form.map { "\($0)=\(URLText.escaped($1))" }
         return try await world.send(.post, path, headers: headers, body: Array(text.joined(separator: "&").utf8))
     }
 }
