@@ -79,7 +79,8 @@ struct UserCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a member another role; the member's tokens end.",
             discussion: """
-                For security admins. Roles: security_admin, auditor, member.
+                For security admins. Roles: security_admin, auditor, member. Where the organization \
+                wants a second admin for anything, one agrees to another security admin first.
 
                 EXAMPLES
                   rollcall user role usr_01… auditor
@@ -95,7 +96,7 @@ struct UserCommand: ParsableCommand {
             if let value = confirm.confirm { wanted["confirmation"] = .string(value) }
             let path = "/v1/users/\(URLText.escaped(id))/role"
             let answer = try await client.connection.client().post(path, .object(wanted)).body
-            try client.output.writer.write(answer, columns: columns)
+            try client.print(settled: answer, columns: columns)
         }
     }
 

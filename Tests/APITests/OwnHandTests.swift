@@ -151,6 +151,29 @@ import Transparency
         }
     }
 
+    @Test func `nobody makes their own second admin`() async throws {
+        try await TestAPI.with { api in
+            let member = try await api.fixture.member(.member, in: api.organization)
+            let path = "/v1/users/\(member.user)/role"
+            _ = try await api.fixture.owner.query(
+                "UPDATE organizations SET approvals = ARRAY['grant_with_write_scope']"
+            )
+            let second = try await api.fixture.member(.securityAdmin, in: api.organization, username: "s@acme.example")
+            // What is less than an admin waits for nobody.
+            #expect(try await api.post(path, ["role": "auditor"], as: api.admin).status == 200)
+            let waits = try await api.post(path, ["role": "security_admin"], as: api.admin)
+            #expect(waits.status == 202 && waits.body["kind"] == "role.assign")
+            #expect(waits.body["request"]?["role"] == "security_admin")
+            let user = "/v1/users/\(member.user)"
+            #expect(try await api.get(user, as: api.auditor).body["role"] == "auditor")
+            let approval = "/v1/approvals/" + (waits.body["id"]?.string ?? "")
+            #expect(try await api.post(approval + "/approve", as: api.admin).status == 403)
+            #expect(try await api.post(approval + "/approve", as: second).body["status"] == "approved")
+            #expect(try await api.get(user, as: api.auditor).body["role"] == "security_admin")
+            #expect(try await api.entry(.userRoleChanged)["authority"]?["kind"] == "approval")
+        }
+    }
+
     @Test func `whoever refreshes a workspace token answers for it`() async throws {
         try await TestAPI.with { api in
             let workspaces = try await api.get("/v1/workspaces", as: api.admin)

@@ -110,6 +110,7 @@ extension Operation {
         mostBytes: Int = Body.standardBytes,
         isBodyOptional: Bool = true,
         answers schema: Schema,
+        waiting: Schema? = nil,
         _ run: @escaping @Sendable (APICall) async throws -> APIAnswer
     ) -> Operation {
         Operation(
@@ -121,7 +122,7 @@ extension Operation {
             summary: summary,
             target: target,
             body: Body(body ?? .object(), isOptional: isBodyOptional, mostBytes: mostBytes),
-            answers: Answers(.ok, schema, "As it is afterwards."),
+            answers: Answers(.ok, schema, "As it is afterwards.", waiting: waiting),
             run: .called { call in
                 if body == nil { _ = try call.decode(NoMembers.self) }
                 return try await run(call)

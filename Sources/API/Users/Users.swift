@@ -124,11 +124,13 @@ extension Operation {
             "/v1/users/{id}/role",
             .scope(.usersWrite),
             .userRoleChanged,
-            "Give a member another role, by a security admin; the member's tokens end",
+            "Give a member another role, by a security admin; the member's tokens end. Another security admin agrees first "
+                + "to one more, where the organization wants a second admin for anything",
             target: .user,
             body: .roleAssignment,
             isBodyOptional: false,
-            answers: .user
+            answers: .user,
+            waiting: .approval
         ) { call in
             try call.requireSecurityAdmin()
             let wanted: WantedRole = try call.decode()
@@ -142,7 +144,10 @@ extension Operation {
                 confirmation: wanted.confirmation?.text,
                 call.attribution
             )
-            return .changed(try await call.perform(assignment).json)
+            switch try await call.perform(RoleAssignmentRequest(assignment, by: call.caller, call.attribution)) {
+            case .done(let changed): return .changed(changed.json)
+            case .waits(let approval): return .waiting(approval.json)
+            }
         },
     ]
 }

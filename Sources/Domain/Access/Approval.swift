@@ -13,6 +13,8 @@ package enum ApprovalKind: String, Sendable, CaseIterable {
     case passwordLink = "password_link.create"
     /// Signing in without the second factor of an account that has one, until it gets another.
     case secondFactorReset = "second_factor.reset"
+    /// Making somebody a security admin: else one admin would make their own second one.
+    case roleAssignment = "role.assign"
     /// Needing a second admin less often than now.
     case settingsChange = "organization.change"
 
@@ -22,7 +24,7 @@ package enum ApprovalKind: String, Sendable, CaseIterable {
         case .grantCreation, .grantChange: .grantsWrite
         case .integrationCreation, .integrationChange: .integrationsWrite
         case .workspaceToken, .workspaceTokenChange: .tokensWrite
-        case .passwordLink, .secondFactorReset: .usersWrite
+        case .passwordLink, .secondFactorReset, .roleAssignment: .usersWrite
         case .settingsChange: .organizationWrite
         }
     }

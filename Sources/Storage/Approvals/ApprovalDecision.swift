@@ -156,6 +156,9 @@ package struct ApprovalDecision: Change {
         case .secondFactorReset:
             let (_, recorded) = try await SecondFactorReset(approved: view, by: attribution).make(in: transaction)
             return (nil, recorded)
+        case .roleAssignment:
+            let (_, recorded) = try await RoleAssignment(approved: view, by: attribution).make(in: transaction)
+            return (nil, recorded)
         case .passwordLink, .workspaceToken:
             throw ImpossibleRows(description: "approvals.kind \(view.kind) of \(id) is not done by agreeing")
         }

@@ -8,10 +8,11 @@ import Transparency
 package struct RoleAssignment: SingleChange {
     package typealias Output = UserView
 
-    private let id: UserID
-    private let role: Role
-    private let caller: UserID
+    let id: UserID
+    let role: Role
+    private let caller: UserID?
     private let confirmation: String?
+    private let authority: Authority
     private let attribution: Attribution
 
     /// Roles that a member can have.
@@ -29,6 +30,19 @@ package struct RoleAssignment: SingleChange {
         self.role = role
         self.caller = caller.user
         self.confirmation = confirmation
+        authority = .scope(.usersWrite)
+        self.attribution = attribution
+    }
+
+    init(approved view: ApprovalView, by attribution: Attribution) throws {
+        guard let target = view.target, let role = view.request["role"]?.string.flatMap({ Role(rawValue: $0) }) else {
+            throw ImpossibleRows(description: "approvals.request of \(view.id) is no role of somebody")
+        }
+        id = UserID(high: target.high, low: target.low)
+        self.role = role
+        caller = nil
+        confirmation = nil
+        authority = .approval(view.id)
         self.attribution = attribution
     }
 
@@ -38,11 +52,7 @@ package struct RoleAssignment: SingleChange {
             "SELECT id FROM organizations WHERE id = \(transaction.organization) FOR NO KEY UPDATE",
             "SELECT id FROM users WHERE id = \(id) FOR UPDATE",
         ])
-        guard let user = try await transaction.user(id) else { throw ChangeRefusal.notFound }
-        guard Self.roles.contains(role) else { throw ChangeRefusal.invalid("/role", "No member has this role.") }
-        guard user.kind == .member, user.status == .active else {
-            throw ChangeRefusal.conflict("Only an active member has a role that is given.")
-        }
+        let user = try await assignee(in: transaction)
         guard user.role != role else { return (user, []) }
         if user.role == .securityAdmin { try await refuseForLast(in: transaction) }
         let wanted = Confirmation(of: "own role", seeing: [id.description, role.rawValue])
@@ -63,12 +73,22 @@ package struct RoleAssignment: SingleChange {
         let draft = AuditDraft(
             .userRoleChanged,
             .user(id),
-            authority: .scope(.usersWrite),
+            authority: authority,
             before: ["role": .string(user.role.rawValue)],
             after: ["role": .string(role.rawValue)],
             person: user.person
         )
         return (changed, [Recorded(draft, by: attribution)])
+    }
+
+    /// Who gets the role; refused for whoever can have none.
+    fileprivate func assignee(in transaction: OrganizationTransaction) async throws -> UserView {
+        guard let user = try await transaction.user(id) else { throw ChangeRefusal.notFound }
+        guard Self.roles.contains(role) else { throw ChangeRefusal.invalid("/role", "No member has this role.") }
+        guard user.kind == .member, user.status == .active else {
+            throw ChangeRefusal.conflict("Only an active member has a role that is given.")
+        }
+        return user
     }
 
     private func refuseForLast(in transaction: OrganizationTransaction) async throws {
@@ -79,5 +99,39 @@ package struct RoleAssignment: SingleChange {
             """
         )
         guard !others.isEmpty else { throw ChangeRefusal.conflict("This is the last active security admin.") }
+    }
+}
+
+/// Giving a member another role, or, for that of a security admin where the organization wants a second admin for anything,
+/// asking for one: else one admin would make their own second one.
+package struct RoleAssignmentRequest: SingleChange {
+    package typealias Output = Settled<UserView>
+
+    private let assignment: RoleAssignment
+    private let caller: UserID
+    private let attribution: Attribution
+
+    /// The organization's settings are looked at when the change is made.
+    package init(_ assignment: RoleAssignment, by caller: Caller, _ attribution: Attribution) {
+        self.assignment = assignment
+        self.caller = caller.user
+        self.attribution = attribution
+    }
+
+    package func make(in transaction: OrganizationTransaction) async throws -> (Output, [Recorded]) {
+        let settings = try await transaction.settings(lock: "FOR NO KEY UPDATE")
+        let user = try await assignment.assignee(in: transaction)
+        guard assignment.role == .securityAdmin, user.role != .securityAdmin, !settings.approvals.isEmpty else {
+            let (changed, recorded) = try await assignment.make(in: transaction)
+            return (.done(changed), recorded)
+        }
+        let (view, recorded) = try await transaction.requestApproval(
+            .roleAssignment,
+            of: IDBits(high: assignment.id.high, low: assignment.id.low),
+            request: ["user": .string(assignment.id.description), "role": .string(assignment.role.rawValue)],
+            by: caller,
+            attribution
+        )
+        return (.waits(view), [recorded])
     }
 }
