@@ -5,9 +5,8 @@ import HummingbirdCore
 import Storage
 import Transparency
 
-// The order is fixed: who is it, is its token good from here, may it do this; only then is the body read, and then that is
-// asked again. Whatever is
-// answered to a known caller, the entry of it is committed first.
+// The order is fixed: who is it, is its token good from here, may it do this; only then is the body read, and once it is
+// there all of that is asked again. Whatever is answered to a known caller, the entry of it is committed first.
 
 extension APIDoor {
     func answer(_ operation: Operation, to request: Request, _ context: EdgeContext) async throws -> Response {
