@@ -30,6 +30,9 @@ extension [Resource] {
             "0016_issuing",
             "0017_members",
             "0018_queries",
+            "0019_endings",
+            "0020_root_log",
+            "0021_erasure",
         ].map { .embedInCode("\($0).sql") }
     }
 }

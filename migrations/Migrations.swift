@@ -34,5 +34,8 @@ package enum Migrations {
         EmbeddedMigration(name: "0016_issuing", sql: PackageResources._016_issuing_sql),
         EmbeddedMigration(name: "0017_members", sql: PackageResources._017_members_sql),
         EmbeddedMigration(name: "0018_queries", sql: PackageResources._018_queries_sql),
+        EmbeddedMigration(name: "0019_endings", sql: PackageResources._019_endings_sql),
+        EmbeddedMigration(name: "0020_root_log", sql: PackageResources._020_root_log_sql),
+        EmbeddedMigration(name: "0021_erasure", sql: PackageResources._021_erasure_sql),
     ]
 }

@@ -1,0 +1,1 @@
+-- Who let in what: admins see and end the authorizations and sessions of others.

@@ -1,0 +1,1 @@
+-- The root log of the organizations' checkpoints, its witnesses and its timestamps.
