@@ -42,6 +42,11 @@ extension OAuthDoor {
     }
 }
 
+extension AppView {
+    /// Who of the callers it is, as far as limits go.
+    var limited: IDBits { IDBits(high: id.high, low: id.low) }
+}
+
 extension ClientFacts {
     /// As ``Domain/Caller/limited``, so that a client has one limit however it comes.
     var limited: IDBits { IDBits(high: grant.high, low: grant.low) }

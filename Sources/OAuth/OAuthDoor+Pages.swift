@@ -29,6 +29,7 @@ extension OAuthDoor {
     func memberPage(_ path: RouterPath, on router: Router<EdgeContext>, _ respond: @escaping MemberPage) {
         page(.get, path, on: router) { request, context in
             guard let member = try await sessions.signedIn(request) else { return Self.signIn(thenBackTo: request) }
+            try limits.admit(member.limited)
             return try await respond(request, context, member)
         }
     }
@@ -39,6 +40,7 @@ extension OAuthDoor {
             let form = try await PageForm(request)
             guard let member = try await sessions.signedIn(request) else { return Pages.redirect(to: "/signin") }
             try sessions.require(form, of: member, request)
+            try limits.admit(member.limited)
             return try await respond(form, context, member)
         }
     }
@@ -51,6 +53,9 @@ extension OAuthDoor {
 }
 
 extension Sessions.SignedIn {
+    /// As ``Edge/Caller/limited``: an account has one limit, with a session or a token.
+    var limited: IDBits { IDBits(high: caller.user.high, low: caller.user.low) }
+
     /// Who does what this form does.
     func attribution(_ context: EdgeContext) -> Attribution {
         Attribution(session: caller, origin: context.origin, receivedAt: context.receivedAt)

@@ -36,7 +36,7 @@ struct OAuthError: Error {
     }
 
     /// Whether somebody may be guessing.
-    var isWrongSecret: Bool { code == .invalidClient || code == .invalidToken }
+    var isWrongSecret: Bool { code == .invalidClient || code == .invalidClientID || code == .invalidToken }
 
     var response: Response {
         var fields: HTTPFields = [.cacheControl: "no-store"]

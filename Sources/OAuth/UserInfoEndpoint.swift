@@ -16,9 +16,14 @@ struct UserInfoEndpoint: Sendable {
     }
 
     private func respond(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        try door.limits.admit(context.client)
         let token = try Authenticator.bearer(in: request.headers)
-        guard let facts = try await door.store.facts(of: token) else { throw EdgeError.unauthorized(.invalid) }
+        guard let facts = try await door.store.facts(of: token) else {
+            door.limits.countFailure(from: context.client)
+            throw EdgeError.unauthorized(.invalid)
+        }
         let caller = facts.caller
+        try door.limits.admit(caller.limited)
         let refusal = facts.refusal(from: context.client, for: door.audience)
         let draft = AuditDraft(
             .userRead,

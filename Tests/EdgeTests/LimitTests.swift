@@ -49,6 +49,36 @@ import Testing
         #expect(throws: EdgeError.self) { try limits.admit(IPAddress("::ffff:192.0.2.1")) }
     }
 
+    @Test func `passwords from one place wait for each other, and those from elsewhere do not wait for them`()
+        async throws
+    {
+        let hashing = try PasswordHashing(cost: .cheap, randomness: Zeros())
+        let password = try #require(Password(typed: "a password that is long"))
+        func tried(from text: String) async -> EdgeError? {
+            do {
+                _ = try await hashing.matches(password, nil, from: IPAddress(text))
+                return nil
+            } catch { return error as? EdgeError }
+        }
+        let flood = await withTaskGroup(of: EdgeError?.self) { group in
+            for number in 0..<2000 { group.addTask { @concurrent in await tried(from: "2001:db8::\(number % 1000)") } }
+            for number in 1...20 {
+                group.addTask { @concurrent in
+                    let refusal = await tried(from: "192.0.2.\(number)")
+                    #expect(refusal == nil)
+                    return nil
+                }
+            }
+            return await group.reduce(into: [EdgeError]()) { refused, error in
+                if let error { refused.append(error) }
+            }
+        }
+        #expect(!flood.isEmpty)
+        for error in flood { #expect(error == .tooManyRequests(retryAfterSeconds: EdgeError.retryAfterSeconds)) }
+        // Each gave its place back.
+        for _ in 0..<10 { #expect(await tried(from: "2001:db8::1") == nil) }
+    }
+
     @Test func `of many at once exactly the burst passes`() async throws {
         let rate = try #require(Rate(perSecond: 0.001, burst: 50))
         let limits = CallerLimits(.init(perAddress: rate, perClient: rate, failures: rate, checks: rate))
@@ -109,4 +139,9 @@ import Testing
             #expect(throws: ProxyCredentialsError.self, "\(bad)") { try ProxyCredentials(parsing: bad) }
         }
     }
+}
+
+/// Salt that nothing here depends on.
+private struct Zeros: Randomness {
+    func bytes(_ count: Int) -> [UInt8] { Array(repeating: 0, count: count) }
 }

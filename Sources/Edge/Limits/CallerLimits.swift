@@ -12,7 +12,8 @@ package final class CallerLimits: Sendable {
     package struct Rates: Sendable, Hashable {
         /// Requests of one address (IPv6: of one /64) to the OAuth endpoints and pages.
         package var perAddress: Rate?
-        /// Requests of one client (a grant, or a user without one) to the OAuth endpoints.
+        /// Requests of one client (a grant, an app, or a user without either) to the OAuth endpoints, and of one account to
+        /// the pages.
         package var perClient: Rate?
         /// Wrong secrets of one address, or of one /64.
         package var failures: Rate?
@@ -65,7 +66,8 @@ package final class CallerLimits: Sendable {
         try Self.refuse(wait, "address")
     }
 
-    /// Takes one request of a client that proved itself. Throws 429 where it has to wait.
+    /// Takes one request of a client or an account that proved itself, or that is asked about. Throws 429 where it has to
+    /// wait.
     package func admit(_ client: IDBits) throws(EdgeError) {
         try Self.refuse(tables.withLock { $0.clients?.take(client, at: .now) }, "client")
     }
@@ -100,8 +102,8 @@ package final class CallerLimits: Sendable {
         return wait
     }
 
-    /// An address that cannot be told is one address. A customer of IPv6 has a /64 at least.
-    private static func key(of address: IPAddress?) -> IDBits {
+    /// By what an address is counted. One that cannot be told is one address. A customer of IPv6 has a /64 at least.
+    package static func key(of address: IPAddress?) -> IDBits {
         guard let address else { return IDBits(high: 0, low: 0) }
         return address.isIPv4
             ? IDBits(high: address.high, low: address.low) : IDBits(high: address.high, low: 0)

@@ -10,6 +10,8 @@ struct AppTokenEndpoint: Sendable {
     let app: AppView
 
     func respond(to form: TokenForm, _ context: EdgeContext) async throws -> Response {
+        // A public app proves nothing: its one limit would be everybody's to use up.
+        if app.isConfidential { try door.limits.admit(app.limited) }
         guard app.status == .active else { throw OAuthError(.unauthorizedClient, "This app is disabled.") }
         let audience = try await door.target(form["resource"], in: app.organization).audience
         do {

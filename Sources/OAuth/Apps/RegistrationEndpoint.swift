@@ -12,9 +12,9 @@ import Transparency
 /// There only where the operator switched it on, and bounded: by address, and by how many wait to be let in.
 final class RegistrationEndpoint: Sendable {
     private let door: OAuthDoor
-    private let taken: Mutex<RateTable<IPAddress?>>
+    private let taken: Mutex<RateTable<IDBits>>
 
-    /// Ten at once from one address, then one a minute.
+    /// Ten at once from one address (IPv6: from one /64), then one a minute.
     private static let rate = Rate(perSecond: 1.0 / 60, burst: 10)
 
     /// nil where the rate is none, which it is not.
@@ -28,7 +28,7 @@ final class RegistrationEndpoint: Sendable {
         router.post("/oauth/register") { [self] request, context in
             do {
                 try door.limits.admit(context.client)
-                if let wait = taken.withLock({ $0.take(context.client, at: .now) }) {
+                if let wait = taken.withLock({ $0.take(CallerLimits.key(of: context.client), at: .now) }) {
                     throw EdgeError.tooManyRequests(retryAfterSeconds: CallerLimits.seconds(of: wait))
                 }
                 return try await register(try await Self.metadata(in: request))

@@ -27,7 +27,7 @@ struct PasswordPages: Sendable {
                 shown.problem = Self.objection(form, for: view.username)
                 return try door.pages.page("password", shown, status: .unprocessableContent)
             }
-            let hash = try await door.hashing.hash(password)
+            let hash = try await door.hashing.hash(password, from: context.client)
             guard try await door.store.setPassword(hash, by: link, from: context.origin) else { return try gone() }
             var done = Message(
                 title: "The password is set",

@@ -63,7 +63,7 @@ struct ProfilePages: Sendable {
         }
         let account = try await door.store.read(as: caller.organization) { try await $0.account(of: caller.user) }
         guard let current = Password(typed: form["current"]), let account,
-            try await door.hashing.matches(current, account.password)
+            try await door.hashing.matches(current, account.password, from: context.client)
         else {
             let draft = AuditDraft(
                 .passwordSet,
@@ -81,7 +81,7 @@ struct ProfilePages: Sendable {
             return try await profile(of: member, problem: problem, status: .unprocessableContent)
         }
         let change = PasswordChange(
-            to: try await door.hashing.hash(password),
+            to: try await door.hashing.hash(password, from: context.client),
             provedBy: account,
             by: caller,
             member.attribution(context)
@@ -92,7 +92,8 @@ struct ProfilePages: Sendable {
 
     private func admits(_ caller: SessionCaller, _ context: EdgeContext) async throws -> Bool {
         try await door.store.throttlePassword(
-            of: caller.username,
+            of: caller.user,
+            named: caller.username,
             in: caller.organization,
             from: context.client
         ) == nil

@@ -40,19 +40,25 @@ struct SignInPages: Sendable {
         let username = String(form["username"].prefix(Self.mostUsernameCharacters))
         var shown = SignInForm(returnTo: returnTo, organization: form["organization"], username: username)
         let organization = try await organization(form["organization"])
+        let account = try await organization.asyncFlatMap { organization in
+            try await door.store.read(as: organization) { try await $0.account(named: username) }
+        }
         if let organization,
-            let wait = try await door.store.throttlePassword(of: username, in: organization, from: context.client)
+            let wait = try await door.store.throttlePassword(
+                of: account?.user,
+                named: username,
+                in: organization,
+                from: context.client
+            )
         {
             // Counted, and told in a summary: who guesses could fill the log.
             door.tallies.count(AccessRefusal.throttled.rawValue, of: .organization(organization), in: organization)
             shown.problem = "Too many attempts. Wait a while before the next."
             return try tooMany(door.pages.page("signin", shown, status: .tooManyRequests), wait)
         }
-        let account = try await organization.asyncFlatMap { organization in
-            try await door.store.read(as: organization) { try await $0.account(named: username) }
-        }
         guard let password = Password(typed: form["password"]),
-            try await door.hashing.matches(password, account?.password), let account, let organization
+            try await door.hashing.matches(password, account?.password, from: context.client), let account,
+            let organization
         else {
             try await recordRefusal(of: account, in: organization, context)
             shown.problem = "Organization, username or password is wrong."
@@ -67,7 +73,7 @@ struct SignInPages: Sendable {
         )
         do {
             let started = try await door.store.perform(start, in: organization)
-            try await door.store.forgetAttempts(at: username, in: organization, from: context.client)
+            try await door.store.forgetAttempts(at: account.user, in: organization, from: context.client)
             let next = started.needsCode ? "/signin/code?return_to=" + returnTo.asQueryValue : returnTo
             return Pages.redirect(to: next, cookie: door.sessions.cookie(of: started.secret))
         } catch AccessRefusal.superseded {

@@ -20,14 +20,17 @@ package struct AttemptBucket: Sendable {
 }
 
 extension Store {
-    /// Takes one attempt at the password of an account that may or may not exist. nil: it may be made; else after how long
-    /// the next may.
+    /// Takes one attempt at the password of `user`, or, where there is no such account, of the name that was written. nil:
+    /// it may be made; else after how long the next may.
+    ///
+    /// An account is counted by its id: names that the database takes for one another are spelled in more than one way.
     package func throttlePassword(
-        of username: String,
+        of user: UserID?,
+        named username: String,
         in organization: OrganizationID,
         from address: IPAddress?
     ) async throws -> Duration? {
-        let account = username.lowercased()
+        let account = user?.description ?? "nobody " + username.lowercased()
         let place = Self.network(of: address)
         if let wait = try await take(.passwordFromAddress, [account, place], in: organization) { return wait }
         if let wait = try await take(.address, [place], in: organization) { return wait }
@@ -41,11 +44,11 @@ extension Store {
 
     /// After the right password: what this address guessed wrong no longer counts.
     package func forgetAttempts(
-        at username: String,
+        at user: UserID,
         in organization: OrganizationID,
         from address: IPAddress?
     ) async throws {
-        let key = Self.key(.passwordFromAddress, [username.lowercased(), Self.network(of: address)], self)
+        let key = Self.key(.passwordFromAddress, [user.description, Self.network(of: address)], self)
         try await read(as: organization) { transaction in
             _ = try await transaction.query("DELETE FROM sign_in_attempts WHERE key = \(key)")
         }
