@@ -4,8 +4,9 @@ import Hummingbird
 import Storage
 import Transparency
 
-/// `POST /oauth/introspect` (RFC 7662). Besides the RFC's parameters it takes `client_ip`, the address from which the
-/// token was used, and then judges the allow-list too.
+/// `POST /oauth/introspect` (RFC 7662). Besides the RFC's parameters it takes `client_ip`, the address from which the token
+/// was used. A token of a grant that is bound to addresses is active only for an address that is one of them: who does not
+/// say where it came from cannot be told that it may come from there.
 struct IntrospectionEndpoint: Sendable {
     let door: OAuthDoor
 
@@ -31,9 +32,9 @@ struct IntrospectionEndpoint: Sendable {
             try await record(asker, target: .organization(asker.organization), active: false)
             return Self.inactive
         }
-        let refusal = address.isGiven ? facts.refusal(from: address.value, for: .any) : facts.refusalWhereverUsed
+        let refusal = facts.refusal(from: address, for: .any)
         let token = AuditTarget.token(facts.caller.credential.token)
-        try await record(asker, target: token, active: refusal == nil, person: facts.caller.person)
+        try await record(asker, target: token, active: refusal == nil, why: refusal, person: facts.caller.person)
         return refusal == nil ? answer(facts) : Self.inactive
     }
 
@@ -75,25 +76,29 @@ struct IntrospectionEndpoint: Sendable {
         _ asker: Asker,
         target: AuditTarget,
         active: Bool? = nil,
+        why: AccessRefusal? = nil,
         refused: AccessRefusal? = nil,
         person: PersonID? = nil
     ) async throws {
+        var answer: JSON.Object = [:]
+        if let active { answer["active"] = .bool(active) }
+        if let why { answer["why"] = .string(why.rawValue) }
         let draft = AuditDraft(
             .tokenIntrospected,
             target,
             outcome: refused == nil ? .done : .refused,
             reason: refused?.rawValue,
             authority: .scope(.tokensIntrospect),
-            after: active.map { ["active": .bool($0)] } ?? [:],
+            after: answer,
             person: person
         )
         _ = try await door.observations.perform(Observation(draft, by: asker.attribution), in: asker.organization)
     }
 
-    private static func address(_ text: String?) throws(OAuthError) -> (isGiven: Bool, value: IPAddress?) {
-        guard let text else { return (false, nil) }
+    private static func address(_ text: String?) throws(OAuthError) -> IPAddress? {
+        guard let text else { return nil }
         guard let address = IPAddress(text) else { throw OAuthError(.invalidRequest, "client_ip is no address.") }
-        return (true, address)
+        return address
     }
 
     private static var inactive: Response { JSON.object(["active": false]).response() }

@@ -1,5 +1,6 @@
 """authlib against the authorization server: what a real client does, a browser between the two played by httpx."""
 import html
+import json
 import re
 import time
 import unittest
@@ -35,7 +36,7 @@ class Browser:
         page = self.http.get(address)
         assert page.status_code == 200, page.text
         hidden = {name: html.unescape(value) for name, value in
-                  re.findall(r'name="(form_token|request)" value="([^"]*)"', page.text)}
+                  re.findall(r'name="(form_token|request|shown)" value="([^"]*)"', page.text)}
         answer = self.http.post("/oauth/authorize", data=hidden | {"decision": "approve"})
         assert answer.status_code == 303, answer.text
         return answer.headers["location"]
@@ -46,6 +47,15 @@ class Browser:
         answer = self.http.post(address, data={"form_token": page["form_token"]})
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+    def register(self, grant, keys):
+        """Public keys in place of a secret, in the custodian's profile."""
+        page = self.http.get("/profile/grants")
+        token = re.search(r'name="form_token" value="([^"]*)"', page.text).group(1)
+        answer = self.http.post(f"/profile/grants/{grant}/keys", data={
+            "form_token": html.unescape(token), "jwks": json.dumps(keys)})
+        assert answer.status_code == 200, answer.text
 
 
 class Authlib(unittest.TestCase):
@@ -180,7 +190,7 @@ class Machines(unittest.TestCase):
     def test_client_credentials_by_private_key_jwt(self):
         client_id, secret = self.grant("batch.keys")
         key = ECKey.generate_key("P-256", {"kid": "batch-1"})
-        self.made("POST", f"/v1/grants/{client_id}/keys", {"jwks": {"keys": [key.as_dict(private=False)]}})
+        self.browser.register(client_id, {"keys": [key.as_dict(private=False)]})
         endpoint = self.metadata["token_endpoint"]
         claims = {"exp": int(time.time()) + 120}
         client = OAuth2Client(client_id, key, token_endpoint_auth_method="private_key_jwt", token_endpoint=endpoint)

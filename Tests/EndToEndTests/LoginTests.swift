@@ -131,7 +131,7 @@ extension EndToEnd {
             #expect(page.status == 200 && page.text.contains("The rollcall command line"))
             let members =
                 [("form_token", Self.hidden("form_token", in: page.text)), ("decision", "approve")]
-                + [("request", Self.hidden("request", in: page.text))]
+                + ["request", "shown"].map { ($0, Self.hidden($0, in: page.text)) }
             let approved = try await browser.send(.post, "/oauth/authorize", headers: headers, body: Self.body(members))
             #expect(approved.status == 303)
             return try #require(approved.headers[.location])

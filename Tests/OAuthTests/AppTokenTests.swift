@@ -181,6 +181,20 @@ import Transparency
         }
     }
 
+    @Test func `what was approved for no resource is for none afterwards`() async throws {
+        try await TestApp.with { app in
+            try await app.oauth.resource("https://payroll.example")
+            let code = try await app.code()
+            let bound = try await app.exchange(code, ["resource": "https://payroll.example"])
+            #expect(bound.error == "invalid_target")
+            let free = try await app.exchange(code)
+            #expect(free.status == 200)
+            let refresh = try #require(free.body["refresh_token"]?.string)
+            #expect(try await app.refresh(refresh, [("resource", "https://payroll.example")]).error == "invalid_target")
+            #expect(try await app.oauth.fixture.number("SELECT count(*) FROM tokens WHERE audience IS NOT NULL") == 0)
+        }
+    }
+
     @Test func `every end of an approval ends its tokens at once`() async throws {
         try await TestApp.with { app in
             let oauth = app.oauth

@@ -7,7 +7,7 @@ import Transparency
 
 /// Somebody's browser: keeps the cookie, says where its forms come from, and reads the token out of pages.
 struct Browser: Sendable {
-    let oauth: TestOAuth
+    var oauth: TestOAuth
     var cookie: String?
     /// Where the next sign-in leads.
     var returnCookie: String?

@@ -73,10 +73,35 @@ import Transparency
                 #expect(entry?["after"]?["origin"] == "document")
                 let other = try await app.ask(["client_id": Self.address, "redirect_uri": TestApp.redirect + "?x=1"])
                 #expect(other.status == 400 && other.location.isEmpty)
-                #expect(
-                    try await app.ask(["client_id": Self.address, "scope": "users:read"]).member("error")
-                        == "invalid_scope"
-                )
+                let wider = try await app.ask(["client_id": Self.address, "scope": "users:read"])
+                #expect(wider.status == 400 && wider.location.isEmpty && wider.text.contains("invalid_scope"))
+            }
+        }
+    }
+
+    @Test func `nobody approves what the document said only after they looked`() async throws {
+        let web = Web(Self.document(["scope": "people:read.self"]))
+        try await web.with { documents in
+            try await TestApp.with(outsiders: OutsideClients(documents: documents)) { app in
+                let asked: [String: String?] = ["client_id": Self.address, "scope": nil]
+                let shown = try await app.ask(asked).hidden("shown")
+                // Another node, or the same one later, has another document.
+                let wide = Web(Self.document(["scope": "people:read users:write"]))
+                let here = app
+                try await wide.with { others in
+                    try await here.oauth.other(outsiders: OutsideClients(documents: others)) { other in
+                        var app = here
+                        app.browser.oauth = other
+                        let again = try await app.approve(asked, shown: shown)
+                        #expect(again.status == 200 && again.location.isEmpty)
+                        #expect(again.text.contains("changed while this page was open"))
+                        #expect(again.text.contains("users:write"))
+                        #expect(try await other.fixture.number("SELECT count(*) FROM authorization_codes") == 0)
+                        // Seen, it is theirs to approve.
+                        let approved = try await app.approve(asked, shown: again.hidden("shown"))
+                        #expect(approved.member("code") != nil)
+                    }
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ import Transparency
     private func ask(
         _ oauth: TestOAuth,
         _ token: String,
-        clientIP: String? = nil
+        clientIP: String? = "192.0.2.10"
     ) async throws -> TestOAuth.Answer {
         let address = clientIP.map { [("client_ip", $0)] } ?? []
         return try await oauth.form("/oauth/introspect", [("token", token)] + address, basic: oauth.basic)
@@ -53,6 +53,12 @@ import Transparency
             #expect(try await ask(oauth, token, clientIP: "198.51.100.1").body == ["active": false])
             let wrong = try await ask(oauth, token, clientIP: "somewhere")
             #expect(wrong.status == 400 && wrong.error == "invalid_request")
+            // Bound to addresses, and nobody says from which one it came.
+            #expect(try await ask(oauth, token, clientIP: nil).body == ["active": false])
+            let entry = try #require(try await oauth.entries(.tokenIntrospected).last)
+            #expect(entry[pointer: "/after/why"] == "address_not_allowed" && entry["outcome"] == "done")
+            let anywhere = try await oauth.fixture.member(.securityAdmin, in: oauth.organization, username: "anywhere")
+            #expect(try await ask(oauth, anywhere.token.reveal(), clientIP: nil).body["active"] == true)
         }
     }
 

@@ -58,9 +58,46 @@ import Transparency
                     == 1
             )
             // Its scopes bound what it asks for, and its redirects are exact.
-            #expect(try await app.ask(["client_id": client, "scope": "audit:read"]).member("error") == "invalid_scope")
+            // Whoever registered it chose where its answers go: nobody is led there by a link.
+            for wrong in [["scope": "audit:read"], ["response_type": "token"], ["code_challenge": nil]] {
+                var all: [String: String?] = ["client_id": client]
+                for (name, value) in wrong as [String: String?] { all[name] = value }
+                let answer = try await app.ask(all)
+                #expect(answer.status == 400 && answer.location.isEmpty)
+                let stranger = try await app.oauth.send(.get, "/oauth/authorize?" + app.query(all))
+                #expect(stranger.status == 400 && stranger.location.isEmpty)
+            }
             let elsewhere = try await app.ask(["client_id": client, "redirect_uri": TestApp.redirect + "/"])
             #expect(elsewhere.status == 400 && elsewhere.location.isEmpty)
+        }
+    }
+
+    @Test func `an organization that lets in none is asked for none, and keeps what it had`() async throws {
+        try await TestApp.with(outsiders: Self.on) { app in
+            func client() async throws -> String {
+                try #require(try await register(app.oauth).body["client_id"]?.string)
+            }
+            let former = try await client()
+            let code = try await app.code(["client_id": former])
+            let issued = try await app.exchange(code, ["client_id": former, "client_secret": nil])
+            let shown = try await app.ask(["client_id": former]).hidden("shown")
+            _ = try await app.oauth.fixture.owner.query("UPDATE organizations SET outside_apps = false")
+            let later = try await client()
+            for name in [former, later] {
+                let refused = try await app.ask(["client_id": name])
+                #expect(refused.status == 403 && refused.text.contains("This app is not let in"))
+                #expect(refused.location.isEmpty)
+            }
+            // A page from before the change approves nothing any more.
+            let late = try await app.approve(["client_id": former], shown: shown)
+            #expect(late.status == 403)
+            let entry = try #require(try await app.oauth.entries(.authorizationApproved).last)
+            #expect(entry["outcome"] == "refused" && entry["reason"] == "conflict")
+            #expect(try await app.oauth.userInfo(issued.body["access_token"]?.string ?? "") == 200)
+            let commandLine: [String: String?] = [
+                "client_id": "rollcall-cli", "redirect_uri": "http://127.0.0.1:40123/callback",
+            ]
+            #expect(try await app.ask(commandLine).status == 200)
         }
     }
 

@@ -63,8 +63,17 @@ struct TestApp: Sendable {
         try await browser.get("/oauth/authorize?" + query(changes))
     }
 
-    mutating func approve(_ changes: [String: String?] = [:]) async throws -> TestOAuth.Answer {
-        try await browser.post("/oauth/authorize", [("request", query(changes)), ("decision", "approve")])
+    /// `shown` nil: what the page of this moment shows.
+    mutating func approve(
+        _ changes: [String: String?] = [:],
+        shown: String? = nil
+    ) async throws -> TestOAuth.Answer {
+        var shown = shown
+        if shown == nil { shown = try await ask(changes).hidden("shown") }
+        return try await browser.post(
+            "/oauth/authorize",
+            [("request", query(changes)), ("decision", "approve"), ("shown", shown ?? "")]
+        )
     }
 
     /// A fresh code, approved by the member in the browser.

@@ -35,36 +35,7 @@ struct TestOAuth: Sendable {
         _ body: @Sendable (TestOAuth) async throws -> Void
     ) async throws {
         try await StoreFixture.with { fixture in
-            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            let issues = GroupCommit<TokenIssue>(fixture.store, name: "token")
-            let observations = GroupCommit<Observation>(fixture.store, name: "observation")
-            let router = Router<EdgeContext>.edge()
-            try OAuthDoor(
-                store: fixture.store,
-                issues: issues,
-                observations: observations,
-                tallies: RefusalTallies(fixture.store, logger: logger),
-                outbound: outbound,
-                issuer: issuer,
-                hashing: try PasswordHashing(cost: .cheap, randomness: fixture.randomness),
-                limits: CallerLimits(rates),
-                tokenKeys: TokenKeys(fixture.store),
-                outsiders: outsiders
-            ).mount(on: router)
-            router.closeMethods()
-            let proxies = ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1"))
-            let surroundings = EdgeSurroundings(
-                clock: fixture.clock,
-                randomness: fixture.randomness,
-                proxies: proxies,
-                publicURL: issuer
-            )
-            var app = try EdgeServer.application(
-                responder: EdgeResponder(router.buildResponder(), surroundings: surroundings),
-                configuration: EdgeServer.Configuration(address: .hostname("localhost", port: 0)),
-                logger: logger
-            )
-            app.addServices(issues, observations)
+            let app = try application(fixture, outbound: outbound, rates: rates, outsiders: outsiders)
             let organization = try await fixture.organization()
             let admin = try await fixture.securityAdmin(in: organization)
             let integration = try await fixture.integration(in: organization, scopes: scopes)
@@ -86,6 +57,64 @@ struct TestOAuth: Sendable {
                 )
             }
         }
+    }
+
+    /// Another node on the same database.
+    func other(outsiders: OutsideClients, _ body: @Sendable (TestOAuth) async throws -> Void) async throws {
+        let app = try Self.application(fixture, outbound: OutboundClient(policy: .operatorChosen), outsiders: outsiders)
+        try await app.test(.router) { client in
+            try await body(
+                TestOAuth(
+                    fixture: fixture,
+                    organization: organization,
+                    admin: admin,
+                    integration: integration,
+                    user: user,
+                    grant: grant,
+                    secret: secret,
+                    client: client
+                )
+            )
+        }
+    }
+
+    private static func application(
+        _ fixture: StoreFixture,
+        outbound: OutboundClient,
+        rates: CallerLimits.Rates = .init(),
+        outsiders: OutsideClients
+    ) throws -> some ApplicationProtocol {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let issues = GroupCommit<TokenIssue>(fixture.store, name: "token")
+        let observations = GroupCommit<Observation>(fixture.store, name: "observation")
+        let router = Router<EdgeContext>.edge()
+        try OAuthDoor(
+            store: fixture.store,
+            issues: issues,
+            observations: observations,
+            tallies: RefusalTallies(fixture.store, logger: logger),
+            outbound: outbound,
+            issuer: issuer,
+            hashing: try PasswordHashing(cost: .cheap, randomness: fixture.randomness),
+            limits: CallerLimits(rates),
+            tokenKeys: TokenKeys(fixture.store),
+            outsiders: outsiders
+        ).mount(on: router)
+        router.closeMethods()
+        let proxies = ProxyTrust(proxies: [try NetworkRange("127.0.0.1/32")], socketPeer: IPAddress("127.0.0.1"))
+        let surroundings = EdgeSurroundings(
+            clock: fixture.clock,
+            randomness: fixture.randomness,
+            proxies: proxies,
+            publicURL: issuer
+        )
+        var app = try EdgeServer.application(
+            responder: EdgeResponder(router.buildResponder(), surroundings: surroundings),
+            configuration: EdgeServer.Configuration(address: .hostname("localhost", port: 0)),
+            logger: logger
+        )
+        app.addServices(issues, observations)
+        return app
     }
 
     struct Answer: Sendable {

@@ -92,9 +92,13 @@ extension APICall {
         let token = OpaqueSecret(report.subjectToken)
         guard let token, token.kind.isBearer, let facts = try await store.facts(of: token),
             facts.caller.organization == caller.organization,
-            (report.clientIP.map { facts.refusal(from: $0, for: .any) } ?? facts.refusalWhereverUsed) == nil
+            facts.refusalWhereverUsed == nil
         else {
             throw EdgeError.invalid([.init(pointer + "/subject_token", "This is no token that is good now.")])
+        }
+        guard facts.refusal(from: report.clientIP, for: .any) == nil else {
+            let detail = "The token's grant is bound to addresses; say from which of them its caller came."
+            throw EdgeError.invalid([.init(pointer + "/client_ip", detail)])
         }
         return ReportedEntries.Report(
             subject: facts.caller,
@@ -128,7 +132,9 @@ extension Schema {
             ("occurred_at", Schema.time.orNull.described("When it happened by your clock.")),
             (
                 "client_ip",
-                Schema.string(length: 2...45).orNull.described("From where the caller came; judged, if it is there.")
+                Schema.string(length: 2...45).orNull.described(
+                    "From where the caller came. Needed where their grant is bound to addresses, and judged."
+                )
             ),
             ("details", Schema.anyObject.described("What you say of it: no personal values, at most 4,096 bytes.")),
         ]

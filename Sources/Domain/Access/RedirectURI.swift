@@ -53,7 +53,7 @@ package struct RedirectURI: Hashable, Sendable, LosslessStringConvertible {
 
     /// What a form that is answered with a redirect here may lead to, as a source of a content security policy.
     package var policySource: String {
-        guard description.hasPrefix("http") else { return description.prefix { $0 != ":" } + ":" }
+        guard isWeb else { return description.prefix { $0 != ":" } + ":" }
         let start = description.hasPrefix("https://") ? 8 : 7
         let authority = description.dropFirst(start).prefix { $0 != "/" && $0 != "?" }
         return String(description.prefix(start)) + authority
@@ -62,9 +62,11 @@ package struct RedirectURI: Hashable, Sendable, LosslessStringConvertible {
     /// Where it leads, for somebody who decides: the host, or the scheme of a program.
     package var host: String {
         let source = policySource
-        guard description.hasPrefix("http") else { return source }
+        guard isWeb else { return source }
         return String(source.drop { $0 != "/" }.dropFirst(2))
     }
+
+    private var isWeb: Bool { description.hasPrefix("https://") || description.hasPrefix("http://") }
 
     // " # < > \ ^ ` { | }: none may stand in an address as it is, and a fragment is refused.
     private static let forbidden = Array("\"#<>\\^`{|}".utf8)

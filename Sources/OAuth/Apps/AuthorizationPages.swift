@@ -21,8 +21,12 @@ struct AuthorizationPages: Sendable {
                     let asked = try await AuthorizationRequest(query, by: nil, in: door)
                     return try await signIn(thenBackTo: request, for: asked)
                 }
+                try door.limits.admit(member.limited)
                 let asked = try await AuthorizationRequest(query, by: member.caller, in: door)
                 guard asked.client.isOpen(to: member.caller.organization) else { return try elsewhere(member) }
+                guard try await isLetIn(asked.client, by: member.caller.organization) else {
+                    return try uninvited(member)
+                }
                 return try await consent(asked, member, query)
             }
         }
@@ -31,6 +35,10 @@ struct AuthorizationPages: Sendable {
                 let asked = try await AuthorizationRequest(form["request"], by: member.caller, in: door)
                 guard asked.client.isOpen(to: member.caller.organization) else { return try elsewhere(member) }
                 guard form["decision"] == "approve" else { return try await deny(asked, member, context) }
+                guard form["shown"] == asked.shown else {
+                    // What the app says of itself changed meanwhile: nobody approves what they did not see.
+                    return try await consent(asked, member, form["request"], notice: Self.changed)
+                }
                 return try await approve(asked, member, context)
             }
         }
@@ -51,23 +59,43 @@ struct AuthorizationPages: Sendable {
     private func consent(
         _ asked: AuthorizationRequest,
         _ member: Sessions.SignedIn,
-        _ query: String
+        _ query: String,
+        notice: String? = nil
     ) async throws -> Response {
         let own = try await door.store.read(as: member.caller.organization) { try await $0.ownScopes() }
         // The answer to the form is a redirect to the app, which the policy has to let through.
+        var page = ConsentPage(asked, member, query, own: own)
+        page.notice = notice
         return try door.pages.page(
             "consent",
-            ConsentPage(asked, member, query, own: own),
+            page,
             formTargets: [asked.redirect.policySource]
         )
     }
+
+    private static let changed = "What the app asks for changed while this page was open. Look at it again."
 
     private func approve(
         _ asked: AuthorizationRequest,
         _ member: Sessions.SignedIn,
         _ context: EdgeContext
     ) async throws -> Response {
-        let app = try await asked.client.app(for: member, context, in: door)
+        let app: AppID
+        do {
+            app = try await asked.client.app(for: member, context, in: door)
+        } catch ChangeRefusal.conflict {
+            let draft = AuditDraft(
+                .authorizationApproved,
+                asked.client.target(in: member.caller.organization),
+                outcome: .refused,
+                reason: AccessRefusal.conflict.rawValue,
+                after: ["client_id": .string(asked.client.name)],
+                person: member.caller.person
+            )
+            let observation = Observation(draft, by: member.attribution(context))
+            try await door.observations.perform(observation, in: member.caller.organization)
+            return try uninvited(member)
+        }
         let authorization = AppAuthorization(
             AppAuthorization.Request(
                 app: app,
@@ -125,6 +153,26 @@ struct AuthorizationPages: Sendable {
         }
     }
 
+    /// Whether the organization lets its members let in a client of that kind; decided again when one does.
+    private func isLetIn(_ client: RequestingClient, by organization: OrganizationID) async throws -> Bool {
+        guard case .outside(let outside) = client, outside.origin != .builtIn else { return true }
+        return try await door.store.read(as: organization) {
+            try await $0.organization()?.terms.letsInOutsideApps ?? false
+        }
+    }
+
+    private func uninvited(_ member: Sessions.SignedIn) throws -> Response {
+        var message = Message(
+            title: "This app is not let in",
+            lead:
+                "\(member.caller.organizationName) lets in only apps that a security admin registered, or has stopped "
+                + "this one. Nothing was sent to anybody. Ask a security admin."
+        )
+        message.account = AccountLine(member.caller)
+        message.link = Message.Link(address: "/profile", text: "Your account")
+        return try door.pages.message(message, status: .forbidden)
+    }
+
     private func elsewhere(_ member: Sessions.SignedIn) throws -> Response {
         var message = Message(
             title: "Another organization's app",
@@ -148,6 +196,8 @@ private struct ConsentPage: Sendable {
     let audience: String?
     let scopes: [Item]
     let request: String
+    /// Comes back with the decision: it is one about what stands here.
+    let shown: String
     let formToken: String
     let account: AccountLine?
     var problem: String?
@@ -172,6 +222,7 @@ private struct ConsentPage: Sendable {
         let known = Dictionary(words) { builtIn, _ in builtIn }
         scopes = asked.scopes.scopes.map { Item(name: $0.description, opens: known[$0] ?? "") }
         request = query
+        shown = asked.shown
         formToken = member.formToken
         account = AccountLine(member.caller)
     }

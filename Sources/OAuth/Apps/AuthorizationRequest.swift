@@ -72,8 +72,21 @@ struct AuthorizationRequest: Sendable {
                 } ?? nil
             scopes = try Self.scopes(values["scope"], of: terms, for: member?.role)
         } catch let error as OAuthError {
+            // Whoever registered a client chose where its answers go: a link here would lead anybody there (RFC 9700 4.11.2).
+            guard client.isVouchedFor else { throw Refusal.untrusted(error) }
             throw Refusal.answered(error, to: answerer)
         }
+    }
+
+    /// Everything that the page shows somebody who decides, in short.
+    var shown: String {
+        let terms = client.terms
+        let texts = [
+            ("client", client.name), ("name", terms.name), ("description", terms.description),
+            ("scopes", scopes.joined), ("audience", audience ?? ""), ("redirect", redirect.description),
+            ("contact", terms.contactEmail.description), ("warning", client.warning ?? ""),
+        ]
+        return Confirmation(of: "consent", seeing: texts.map { "\($0) \($1)" }).value
     }
 
     func answerer(issuer: String) -> Answerer { Answerer(redirect: redirect, state: state, issuer: issuer) }

@@ -38,6 +38,14 @@ enum RequestingClient: Sendable {
         }
     }
 
+    /// Whether an admin, or this program, chose where its answers go.
+    var isVouchedFor: Bool {
+        switch self {
+        case .app: true
+        case .outside(let client): client.origin == .builtIn
+        }
+    }
+
     func isOpen(to organization: OrganizationID) -> Bool { self.organization.map { $0 == organization } ?? true }
 
     func target(in organization: OrganizationID) -> AuditTarget {

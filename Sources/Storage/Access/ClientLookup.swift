@@ -26,7 +26,12 @@ package struct ClientFacts: Sendable {
     /// Public keys in place of a secret; nil where none are registered.
     package let keys: RegisteredKeys?
     /// Digests of the secrets that work.
-    let secrets: [(id: GrantSecretID, digest: [UInt8])]
+    let secrets: [(id: GrantSecretID, digest: [UInt8], endsAt: Timestamp)]
+
+    /// When the credential ends by which the client proved who it is: an overlap may be over before the grant is.
+    var credentialEndsAt: Timestamp {
+        secrets.first { $0.id == presented }.map { min($0.endsAt, terms.expiresAt) } ?? terms.expiresAt
+    }
 
     /// The registration of keys by which the client proved who it is; nil where it was by a secret.
     var presentedKeys: GrantSecretID? { presented == nil ? keys?.id : nil }
@@ -46,7 +51,8 @@ extension Store {
             """
             SELECT organization_id, user_id, user_kind, user_role, username, user_active, user_epoch, person_id,
                 integration_id, integration_scopes, integration_active, client_name, status, scopes, epoch, expires_at,
-                ip_allow_list, workspace_id, secret_ids, secret_digests, keys_id, keys_url,
+                ip_allow_list, workspace_id, secret_ids, secret_digests, secret_ends,
+                keys_id, keys_url,
                 keys, keys_fetched_at, checked_at
             FROM grant_of_client(\(grant))
             """
@@ -57,7 +63,9 @@ extension Store {
     /// Which of the client's secrets that is, or nil. Does the same for an unknown client and for one without a secret as
     /// for one with one.
     package func secret(_ presented: OpaqueSecret, of client: ClientFacts?) -> GrantSecretID? {
-        let none = [(id: GrantSecretID.lowest, digest: [UInt8](repeating: 0, count: 32))]
+        let none = [
+            (id: GrantSecretID.lowest, digest: [UInt8](repeating: 0, count: 32), endsAt: Timestamp(seconds: 0))
+        ]
         let secrets = client?.secrets ?? []
         var found: GrantSecretID?
         for secret in secrets.isEmpty ? none : secrets where keyring.matches(presented, secret.digest) {
@@ -103,10 +111,13 @@ extension ClientFacts {
             keys: try RegisteredKeys(row: row),
             secrets: Array(
                 zip(
-                    try row.decode("secret_ids", as: [GrantSecretID]?.self) ?? [],
-                    try row.decode("secret_digests", as: [[UInt8]]?.self) ?? []
+                    zip(
+                        try row.decode("secret_ids", as: [GrantSecretID]?.self) ?? [],
+                        try row.decode("secret_digests", as: [[UInt8]]?.self) ?? []
+                    ),
+                    try row.decode("secret_ends", as: [Timestamp]?.self) ?? []
                 )
-            ).map { (id: $0, digest: $1) }
+            ).map { (id: $0.0, digest: $0.1, endsAt: $1) }
         )
     }
 }

@@ -92,7 +92,8 @@ package struct TokenIssue: Change {
             LEFT JOIN grant_keys k ON k.grant_id = n.grant_id
             WHERE (i.id IS NULL OR i.status = 'active')
                 AND (n.secret_id IS NULL OR s.ended_at IS NULL
-                    AND coalesce(s.not_after > transaction_timestamp(), true))
+                    AND coalesce(s.not_after > transaction_timestamp()
+                        AND (n.signed_until IS NULL OR n.signed_until <= s.not_after), true))
                 AND (n.keys_id IS NULL OR k.id = n.keys_id)
             RETURNING id, expires_at
             """
@@ -144,7 +145,7 @@ extension AccessClaims {
         issuer: String
     ) {
         let issuedAt = Timestamp(seconds: client.checkedAt.seconds)
-        let latest = Timestamp(seconds: client.terms.expiresAt.seconds)
+        let latest = Timestamp(seconds: client.credentialEndsAt.seconds)
         self.init(
             issuer: issuer,
             audience: audience,

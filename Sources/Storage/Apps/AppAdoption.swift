@@ -3,7 +3,8 @@ import Postgres
 import Transparency
 
 /// The organization's own app for an outside client, made when a member is about to let it act for them, and brought up to
-/// what the client says of itself now. Refused where an admin stopped or deleted it.
+/// what the client says of itself now. Refused where an admin stopped or deleted it, and, but for the command line, where
+/// the organization lets in none.
 package struct AppAdoption: SingleChange {
     package typealias Output = AppView
 
@@ -21,6 +22,11 @@ package struct AppAdoption: SingleChange {
     package func make(in transaction: OrganizationTransaction) async throws -> (AppView, [Recorded]) {
         let now = transaction.startedAt
         let terms = client.terms
+        // Held until the commit: what is switched off at this moment lets nobody in afterwards.
+        let letsIn = try await transaction.settings(lock: "FOR SHARE").letsInOutsideApps
+        guard client.origin == .builtIn || letsIn else {
+            throw ChangeRefusal.conflict("The organization lets in only apps that an admin registered.")
+        }
         _ = try await transaction.query(
             """
             INSERT INTO apps (organization_id, id, name, description, contact_email, redirect_uris, scopes,

@@ -243,7 +243,7 @@ package struct CodeRedemption: Change {
             userEpoch: try row.decode("user_epoch"),
             family: family,
             scopes: try row.scopes("scopes"),
-            audience: try row.decode("audience", as: String?.self) ?? audience
+            audience: try row.decode("audience")
         )
         _ = try await transaction.query(
             """
@@ -282,8 +282,9 @@ package struct CodeRedemption: Change {
         // A verifier without a challenge is a downgrade (RFC 9700 2.1.1), a challenge without a verifier somebody else's.
         default: return .invalidGrant(.invalid)
         }
+        // Bound when the user approved: what their page did not name is not named afterwards.
         let bound = try row.decode("audience", as: String?.self)
-        guard audience == nil || bound == nil || bound == audience else { return .invalidTarget }
+        guard audience == nil || bound == audience else { return .invalidTarget }
         return nil
     }
 }
