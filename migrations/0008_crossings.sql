@@ -60,7 +60,7 @@ RETURNS TABLE (
     organization_id uuid, user_id uuid, user_kind text, user_role text, username text, user_active boolean,
     user_epoch bigint, person_id uuid, integration_id uuid, integration_scopes text[], integration_active boolean,
     client_name text, status text, scopes text[], epoch bigint, expires_at timestamptz, ip_allow_list text[],
-    workspace_id uuid, secret_ids uuid[], secret_digests bytea[], keys_id uuid, keys_url text, keys jsonb,
+    workspace_id uuid, secret_ids uuid[], secret_digests bytea[], secret_ends timestamptz[], keys_id uuid, keys_url text, keys jsonb,
     keys_fetched_at timestamptz, checked_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_seqscan = off AS $$
@@ -70,10 +70,11 @@ BEGIN
     SELECT g.organization_id, u.id, u.kind, u.role, u.username, u.status = 'active', u.epoch, u.person_id,
         i.id, i.scopes, i.status = 'active',
         g.client_name, g.status, g.scopes, g.epoch, g.expires_at, g.ip_allow_list, g.workspace_id,
-        s.ids, s.digests, k.id, k.url, k.keys, k.fetched_at, clock_timestamp()
+        s.ids, s.digests, s.ends, k.id, k.url, k.keys, k.fetched_at, clock_timestamp()
     FROM grants g
     CROSS JOIN LATERAL (
-        SELECT array_agg(o.id ORDER BY o.id) AS ids, array_agg(o.digest ORDER BY o.id) AS digests
+        SELECT array_agg(o.id ORDER BY o.id) AS ids, array_agg(o.digest ORDER BY o.id) AS digests,
+            array_agg(coalesce(o.not_after, g.expires_at) ORDER BY o.id) AS ends
         FROM grant_secrets o
         WHERE (o.organization_id, o.grant_id) = (g.organization_id, g.id) AND o.ended_at IS NULL
             AND (o.not_after IS NULL OR o.not_after > clock_timestamp())) s

@@ -67,7 +67,7 @@ CREATE TABLE approvals (
     CONSTRAINT approvals_kind_known
         CHECK (kind IN ('grant.create', 'grant.change', 'integration.create', 'integration.change',
             'workspace_token.create', 'workspace_token.change', 'password_link.create', 'second_factor.reset',
-            'role.assign', 'organization.change')),
+            'role.assign', 'custodian.assign', 'organization.change')),
     CONSTRAINT approvals_status_known
         CHECK (status IN ('pending', 'approved', 'refused', 'withdrawn', 'moved', 'expired')),
     CONSTRAINT approvals_decision_dated CHECK ((status = 'pending') = (decided_at IS NULL)),

@@ -3,6 +3,8 @@
 
 CREATE INDEX claim_links_expiry ON claim_links (expires_at) WHERE claimed_at IS NULL; -- a claimed one is where a secret is from
 CREATE INDEX password_links_expiry ON password_links (expires_at);
+CREATE INDEX grant_addresses_expiry ON grant_addresses (last_used_at);
+CREATE INDEX notices_expiry ON notices (expires_at);
 CREATE INDEX grant_secrets_claim_link_of ON grant_secrets (organization_id, claim_link_id) WHERE claim_link_id IS NOT NULL;
 
 -- Removes at most so many rows of each kind, and says how many of which. Rows that somebody else is removing are left to
@@ -63,6 +65,19 @@ BEGIN
     SELECT 'client_assertion', count(*) FROM gone;
 
     RETURN QUERY WITH gone AS (
+        DELETE FROM grant_addresses WHERE ctid = ANY (ARRAY(
+            SELECT r.ctid FROM grant_addresses r WHERE r.last_used_at < transaction_timestamp() - interval '7 days'
+            ORDER BY r.last_used_at LIMIT most FOR UPDATE SKIP LOCKED)) RETURNING 1)
+    SELECT 'grant_address', count(*) FROM gone;
+
+    -- Nothing expires at that moment any more.
+    RETURN QUERY WITH gone AS (
+        DELETE FROM notices WHERE ctid = ANY (ARRAY(
+            SELECT r.ctid FROM notices r WHERE r.expires_at < transaction_timestamp() - interval '7 days'
+            ORDER BY r.expires_at LIMIT most FOR UPDATE SKIP LOCKED)) RETURNING 1)
+    SELECT 'notice', count(*) FROM gone;
+
+    RETURN QUERY WITH gone AS (
         DELETE FROM access_endings WHERE ctid = ANY (ARRAY(
             SELECT r.ctid FROM access_endings r WHERE r.xid < endings_before::xid8
             ORDER BY r.xid LIMIT most FOR UPDATE SKIP LOCKED)) RETURNING 1)
@@ -81,6 +96,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         (SELECT min(r.expires_at) + interval '7 days' FROM password_links r),
         (SELECT min(r.expires_at) + interval '7 days' FROM authorization_codes r),
         (SELECT min(r.expires_at) + interval '1 minute' FROM client_assertions r),
+        (SELECT min(r.last_used_at) + interval '7 days' FROM grant_addresses r),
+        (SELECT min(r.expires_at) + interval '7 days' FROM notices r),
         (SELECT min(r.arrival_at) + interval '0' FROM sign_in_attempts r))
 $$;
 

@@ -10,7 +10,7 @@ struct OrganizationCommand: ParsableCommand {
 
     static let columns = [
         Column("ID", "id"), Column("SLUG", "slug"), Column("NAME", "name"), Column("APPROVALS", "approvals"),
-        Column("LONGEST TOKEN", "longest_token_lifetime"),
+        Column("LONGEST TOKEN", "longest_token_lifetime"), Column("OUTSIDE APPS", "outside_apps"),
     ]
 
     struct Get: AsyncParsableCommand {
@@ -36,7 +36,7 @@ struct OrganizationCommand: ParsableCommand {
                 EXAMPLES
                   rollcall organization update --approval grant_with_write_scope \\
                     --approval grant_without_ip_restriction
-                  rollcall organization update --longest-token P90D
+                  rollcall organization update --longest-token P90D --outside-apps false
                 """
         )
         @Option(help: "What it is called.") var name: String?
@@ -51,6 +51,8 @@ struct OrganizationCommand: ParsableCommand {
             help: ArgumentHelp("How far ahead a token may expire, ISO 8601.", valueName: "duration")
         )
         var longest: String?
+        @Option(help: ArgumentHelp("Whether members let in apps that no admin registered.", valueName: "true|false"))
+        var outsideApps: Bool?
         @OptionGroup var body: BodyOptions
         @OptionGroup var client: ClientOptions
 
@@ -64,6 +66,7 @@ struct OrganizationCommand: ParsableCommand {
             let wanted: JSON? = approvals.isEmpty && !noApprovals ? nil : .array(approvals.map { .string($0) })
             let change = try body.change([
                 ("name", .text(name)), ("approvals", wanted), ("longest_token_lifetime", .text(longest)),
+                ("outside_apps", outsideApps.map { .bool($0) }),
             ])
             let answer = try await client.connection.client().patch("/v1/organization", change).body
             try client.print(settled: answer, columns: columns)

@@ -6,7 +6,8 @@ struct UserCommand: ParsableCommand {
         commandName: "user",
         abstract: "Members, and the users of integrations.",
         subcommands: [
-            List.self, Get.self, Create.self, Role.self, Deactivate.self, PasswordLink.self, ResetSecondFactor.self,
+            List.self, Get.self, Create.self, Role.self, Custodian.self, Deactivate.self, PasswordLink.self,
+            ResetSecondFactor.self,
         ]
     )
 
@@ -79,8 +80,8 @@ struct UserCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a member another role; the member's tokens end.",
             discussion: """
-                For security admins. Roles: security_admin, auditor, member. Where the organization \
-                wants a second admin for anything, one agrees to another security admin first.
+                For security admins. Roles: security_admin, auditor, member. Another security admin, where \
+                there is one, agrees first to one more.
 
                 EXAMPLES
                   rollcall user role usr_01… auditor
@@ -96,6 +97,29 @@ struct UserCommand: ParsableCommand {
             if let value = confirm.confirm { wanted["confirmation"] = .string(value) }
             let path = "/v1/users/\(URLText.escaped(id))/role"
             let answer = try await client.connection.client().post(path, .object(wanted)).body
+            try client.print(settled: answer, columns: columns)
+        }
+    }
+
+    struct Custodian: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Name another member who keeps a user's secrets.",
+            discussion: """
+                For users that were made for nobody. The secrets, keys and tokens of its grants
+                end; the new custodian makes new ones in their profile.
+
+                EXAMPLES
+                  rollcall user custodian usr_01… usr_02…
+                """
+        )
+        @Argument(help: "Id of the user.") var id: String
+        @Argument(help: "Id of the member.") var custodian: String
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            let path = "/v1/users/\(URLText.escaped(id))/custodian"
+            let body: JSON = ["custodian": .string(custodian)]
+            let answer = try await client.connection.client().post(path, body).body
             try client.print(settled: answer, columns: columns)
         }
     }

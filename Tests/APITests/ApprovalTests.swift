@@ -97,6 +97,19 @@ import Transparency
         }
     }
 
+    @Test func `what was agreed to for a day is not had for longer without a second admin`() async throws {
+        try await scene { scene in
+            let id = try await scene.asked()
+            let agreed = try await scene.api.post(id + "/approve", as: scene.second)
+            let path = "/v1/grants/" + (agreed.body["target"]?.string ?? "")
+            let later: JSON = ["expires_at": .string((scene.expiry + .seconds(1)).description)]
+            let waits = try await scene.api.patch(path, later, tag: "\"v1\"", as: scene.api.admin)
+            #expect(waits.status == 202 && waits.body["kind"] == "grant.change")
+            let sooner: JSON = ["expires_at": .string((scene.expiry - .seconds(60)).description)]
+            #expect(try await scene.api.patch(path, sooner, tag: "\"v1\"", as: scene.api.admin).status == 200)
+        }
+    }
+
     @Test func `who asked never agrees, by another token neither`() async throws {
         try await scene { scene in
             let path = try await scene.asked()

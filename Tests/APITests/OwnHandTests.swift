@@ -49,15 +49,7 @@ import Transparency
 
     @Test func `the command line is its user's own hand`() async throws {
         try await TestAPI.with { api in
-            let id = api.fixture.store.newID(AppID.self)
-            _ = try await api.fixture.owner.query(
-                """
-                INSERT INTO apps (organization_id, id, name, contact_email, redirect_uris, scopes, is_confidential,
-                    access_lifetime_seconds, status, created_at, updated_at, origin, client_name)
-                VALUES (\(api.organization.id), \(id), 'CLI', 'a@example.com', ARRAY['http://127.0.0.1/callback'],
-                    \(Self.everything), false, 3600, 'active', now(), now(), 'built_in', \(CommandLineClient.name))
-                """
-            )
+            let id = try await api.commandLine()
             let approved = try await api.approval(of: id, by: api.admin, scopes: Self.everything)
             #expect(try await api.send(.get, "/v1/authorizations", bearer: approved.bearer).status == 200)
             let member = try await api.fixture.member(.member, in: api.organization)
@@ -127,10 +119,104 @@ import Transparency
             }
             #expect(try await api.post("/v1/grants", new("users:write"), as: robot).status == 403)
             #expect(try await api.post("/v1/grants", new("people:read"), as: robot).status == 201)
+            // A wider grant moved to its own user is one that it did not have.
+            let other = try await api.fixture.integrationUser(
+                of: integration,
+                in: api.organization,
+                username: "crm.other",
+                custodian: api.admin.user
+            )
+            let wide = try await api.fixture.grant(to: other, in: api.organization, scopes: all)
+            let moved = try await api.patch("/v1/grants/\(wide)", ["username": "crm.robot"], tag: "\"v1\"", as: robot)
+            #expect(moved.status == 403)
         }
     }
 
-    @Test(arguments: [["0.0.0.0/0", "::/0"], ["0.0.0.0/1", "128.0.0.0/1"], ["198.51.100.0/24", "2000::/3"]])
+    @Test func `an integration user leads nobody to what it has not itself`() async throws {
+        try await TestAPI.with { api in
+            let own = try await api.fixture.integration(
+                in: api.organization,
+                rule: nil,
+                scopes: ScopeSet([.integrationsWrite, .integrationsRead])
+            )
+            let user = try await api.fixture.integrationUser(of: own, in: api.organization, custodian: api.admin.user)
+            let held = ScopeSet([.integrationsWrite, .integrationsRead])
+            let grant = try await api.fixture.grant(to: user, in: api.organization, scopes: held)
+            let robot = try await api.fixture.accessToken(of: grant)
+            let wide = try await api.fixture.integration(
+                in: api.organization,
+                slug: "payroll",
+                scopes: ScopeSet([.usersWrite])
+            )
+            let path = "/v1/integrations/\(wide)"
+            let tag = try await api.get(path, as: robot).fields[.eTag]
+            for change: JSON in [
+                ["rule": "userName eq \"me@acme.example\""], ["ip_allow_list": ["198.51.100.0/24"]],
+                ["status": "disabled"], ["grant_lifetime": "P9Y"],
+                ["custodian": .string(api.admin.user.description)],
+            ] { #expect(try await api.patch(path, change, tag: tag, as: robot).status == 403, "\(change)") }
+            #expect(try await api.patch(path, ["name": "Wages"], tag: tag, as: robot).status == 200)
+        }
+    }
+
+    @Test func `nobody registers keys for a grant by a token that may less, or by a personal one`() async throws {
+        try await TestAPI.with { api in
+            let robot = try await api.integrationAccount()
+            let grant = try #require(robot.caller.grant)
+            _ = try await api.fixture.owner.query(
+                "UPDATE users SET custodian_id = \(api.admin.user) WHERE id = \(robot.user)"
+            )
+            let path = "/v1/grants/\(grant)/keys"
+            let keys: JSON = ["jwks_url": "https://keys.example/jwks.json"]
+            #expect(try await api.post(path, keys, as: api.admin).status == 403)
+            let line = try await api.commandLine()
+            let narrow = try await api.approval(of: line, by: api.admin, scopes: ["tokens:write"])
+            #expect(try await api.send(.post, path, keys, bearer: narrow.bearer).status == 403)
+            #expect(try await api.get("/v1/whoami", as: robot).status == 200)
+            _ = try await api.fixture.owner.query("UPDATE authorizations SET status = 'ended', ended_at = now()")
+            let wide = try await api.approval(of: line, by: api.admin, scopes: ScopeSet.all.names)
+            #expect(try await api.send(.post, path, keys, bearer: wide.bearer).status == 200)
+            #expect(try await api.get("/v1/whoami", as: robot).status == 401)
+        }
+    }
+
+    @Test func `another custodian gets no secret that the former one knows`() async throws {
+        try await TestAPI.with { api in
+            let robot = try await api.integrationAccount()
+            let keeper = try await api.fixture.member(.member, in: api.organization)
+            let path = "/v1/users/\(robot.user)/custodian"
+            let wanted: JSON = ["custodian": .string(keeper.user.description)]
+            for (account, status) in [(api.auditor, 403), (keeper, 403)] {
+                #expect(try await api.post(path, wanted, as: account).status == status)
+            }
+            let nobody: JSON = ["custodian": .string(robot.user.description)]
+            #expect(try await api.post(path, nobody, as: api.admin).places == ["/custodian"])
+            let named = try await api.post(path, wanted, as: api.admin)
+            #expect(named.status == 200 && named.body["custodian"]?.string == keeper.user.description)
+            #expect(try await api.get("/v1/whoami", as: robot).status == 401)
+            #expect(try await api.fixture.number("SELECT count(*) FROM grant_secrets WHERE ended_at IS NULL") == 0)
+            #expect(try await api.entry(.userCustodianChanged)[pointer: "/after/custodian"] == wanted["custodian"])
+            // Members and persons' users have none.
+            #expect(try await api.post("/v1/users/\(keeper.user)/custodian", wanted, as: api.admin).status == 409)
+            // What a second admin agreed to is not for one to take.
+            _ = try await api.fixture.owner.query(
+                "UPDATE organizations SET approvals = ARRAY['grant_without_ip_restriction']"
+            )
+            let second = try await api.fixture.member(.securityAdmin, in: api.organization, username: "s@acme.example")
+            let own: JSON = ["custodian": .string(api.admin.user.description)]
+            let waits = try await api.post(path, own, as: api.admin)
+            #expect(waits.status == 202 && waits.body["kind"] == "custodian.assign")
+            let approval = "/v1/approvals/" + (waits.body["id"]?.string ?? "") + "/approve"
+            #expect(try await api.post(approval, as: second).body["status"] == "approved")
+            let read = try await api.get("/v1/users/\(robot.user)", as: api.admin)
+            #expect(read.body["custodian"] == own["custodian"])
+        }
+    }
+
+    @Test(arguments: [
+        ["0.0.0.0/0", "::/0"], ["0.0.0.0/1", "128.0.0.0/1"], ["198.51.100.0/24", "2000::/3"],
+        (1...100).map { "\($0).0.0.0/8" },
+    ])
     func `a list that lets in everybody is no restriction`(list: [String]) async throws {
         try await TestAPI.with { api in
             let integration = try await api.fixture.integration(in: api.organization, rule: nil)
@@ -147,7 +233,8 @@ import Transparency
                 ]
             }
             #expect(try await api.post("/v1/grants", new(list), as: api.admin).status == 202)
-            #expect(try await api.post("/v1/grants", new(["198.51.0.0/16"]), as: api.admin).status == 201)
+            let narrow = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "2001:db8::/32"]
+            #expect(try await api.post("/v1/grants", new(narrow), as: api.admin).status == 201)
         }
     }
 
@@ -155,9 +242,7 @@ import Transparency
         try await TestAPI.with { api in
             let member = try await api.fixture.member(.member, in: api.organization)
             let path = "/v1/users/\(member.user)/role"
-            _ = try await api.fixture.owner.query(
-                "UPDATE organizations SET approvals = ARRAY['grant_with_write_scope']"
-            )
+            // Whatever the organization settled: there is a second admin, or there are two who may replace passwords.
             let second = try await api.fixture.member(.securityAdmin, in: api.organization, username: "s@acme.example")
             // What is less than an admin waits for nobody.
             #expect(try await api.post(path, ["role": "auditor"], as: api.admin).status == 200)
@@ -174,6 +259,34 @@ import Transparency
         }
     }
 
+    @Test func `the only admin makes a second one, and from then on nobody alone`() async throws {
+        try await TestAPI.with { api in
+            let first = try await api.fixture.member(.member, in: api.organization)
+            let next = try await api.fixture.member(.member, in: api.organization, username: "next@acme.example")
+            let role: JSON = ["role": "security_admin"]
+            #expect(try await api.post("/v1/users/\(first.user)/role", role, as: api.admin).status == 200)
+            #expect(try await api.post("/v1/users/\(next.user)/role", role, as: api.admin).status == 202)
+        }
+    }
+
+    @Test func `a workspace token that two agreed to is not prolonged by one`() async throws {
+        try await TestAPI.with { api in
+            let workspaces = try await api.get("/v1/workspaces", as: api.admin)
+            let workspace = try #require(workspaces.items.first?["id"]?.string)
+            let new: JSON = ["name": "Writes", "scopes": ["users:write"]]
+            let made = try await api.post("/v1/workspaces/\(workspace)/tokens", new, as: api.admin)
+            let path = "/v1/tokens/\(made.body["id"]?.string ?? "")/refresh"
+            _ = try await api.fixture.owner.query(
+                "UPDATE organizations SET approvals = ARRAY['grant_with_write_scope']"
+            )
+            let far = try await api.fixture.databaseNow() + .seconds(30 * 86_400)
+            let longer: JSON = ["expires_at": .string(far.description)]
+            #expect(try await api.post(path, longer, as: api.admin).places == ["/expires_at"])
+            let kept = try await api.post(path, as: api.admin)
+            #expect(kept.status == 201 && kept.body["expires_at"] == made.body["expires_at"])
+        }
+    }
+
     @Test func `whoever refreshes a workspace token answers for it`() async throws {
         try await TestAPI.with { api in
             let workspaces = try await api.get("/v1/workspaces", as: api.admin)
@@ -187,5 +300,21 @@ import Transparency
             let read = try await api.get("/v1/users/\(user)", as: api.admin)
             #expect(read.body["custodian"]?.string == second.user.description)
         }
+    }
+}
+
+extension TestAPI {
+    /// The organization's app for the command line.
+    func commandLine() async throws -> AppID {
+        let id = fixture.store.newID(AppID.self)
+        _ = try await fixture.owner.query(
+            """
+            INSERT INTO apps (organization_id, id, name, contact_email, redirect_uris, scopes, is_confidential,
+                access_lifetime_seconds, status, created_at, updated_at, origin, client_name)
+            VALUES (\(organization.id), \(id), 'CLI', 'a@example.com', ARRAY['http://127.0.0.1/callback'],
+                \(ScopeSet.all.names), false, 3600, 'active', now(), now(), 'built_in', \(CommandLineClient.name))
+            """
+        )
+        return id
     }
 }

@@ -84,6 +84,24 @@ import Transparency
         }
     }
 
+    @Test func `of a grant that is bound to addresses, the address is told and judged`() async throws {
+        try await Scene.with { scene in
+            let grant = try await scene.api.fixture.grant(
+                to: scene.callerUser,
+                in: scene.api.organization,
+                ipAllowList: ["198.51.100.0/24"]
+            )
+            let token = try await scene.api.fixture.accessToken(of: grant).token.reveal()
+            var body: JSON.Object = ["subject_token": .string(token), "action": "orders.read"]
+            #expect(try await scene.tell(.object(body)).places == ["/client_ip"])
+            body["client_ip"] = "192.0.2.1"
+            #expect(try await scene.tell(.object(body)).places == ["/client_ip"])
+            body["client_ip"] = "198.51.100.9"
+            #expect(try await scene.tell(.object(body)).status == 201)
+            #expect(try await scene.entries("ext.orders.read").count == 1)
+        }
+    }
+
     @Test func `several at once are kept together or not at all, and a retry keeps nothing twice`() async throws {
         try await Scene.with { scene in
             let one: JSON = ["subject_token": .string(scene.caller), "action": "ext.orders.read", "outcome": "refused"]

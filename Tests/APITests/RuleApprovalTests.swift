@@ -66,7 +66,7 @@ import Transparency
             let path = "/v1/integrations/\(try await api.post(approval, as: second).body["target"]?.string ?? "")"
             var tag = try await api.get(path, as: api.admin).fields[.eTag]
             for change: JSON in [
-                ["rule": "title pr"], ["ip_allow_list": .null],
+                ["rule": "title pr"], ["ip_allow_list": .null], ["grant_lifetime": "P91D"],
                 ["scopes": ["people:read", "users:write", "grants:write"]],
             ] {
                 let waits = try await api.patch(path, change, tag: tag, as: api.admin)
@@ -74,7 +74,8 @@ import Transparency
             }
             for change: JSON in [
                 ["name": "Other"], ["scopes": ["people:read"]], ["scopes": ["people:read", "users:read"]],
-                ["ip_allow_list": ["198.51.100.0/25"]], ["status": "disabled"],
+                ["ip_allow_list": ["198.51.100.0/25"]], ["grant_lifetime": "P30D"],
+                ["status": "disabled"],
             ] {
                 let done = try await api.patch(path, change, tag: tag, as: api.admin)
                 #expect(done.status == 200, "\(change)")

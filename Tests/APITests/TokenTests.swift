@@ -88,6 +88,44 @@ import Transparency
         }
     }
 
+    @Test func `what was made with a token ends with it, and what was made with that`() async throws {
+        try await TestAPI.with { api in
+            let first = try await api.post(
+                "/v1/tokens",
+                try await body(api, ["scopes": ["people:read", "tokens:write"]]),
+                as: api.admin
+            )
+            func made(with parent: TestAPI.Answer, for seconds: Int) async throws -> TestAPI.Answer {
+                let near = try await api.fixture.databaseNow() + .seconds(seconds)
+                let more: JSON.Object = [
+                    "expires_at": .string(near.description), "scopes": ["people:read", "tokens:write"],
+                ]
+                return try await api.send(.post, "/v1/tokens", try await body(api, more), bearer: try bearer(parent))
+            }
+            let child = try await made(with: first, for: 900)
+            let grandchild = try await made(with: child, for: 600)
+            // Made again by itself it stays what it is: one that was made with the first.
+            let soon: JSON = ["expires_at": .string((try await api.fixture.databaseNow() + .seconds(500)).description)]
+            let path = "/v1/tokens/\(child.body["id"]?.string ?? "")"
+            let again = try await api.send(.post, path + "/renew", soon, bearer: try bearer(child))
+            #expect(again.status == 201)
+            #expect(try await api.send(.get, "/v1/people", bearer: try bearer(grandchild)).status == 401)
+            #expect(try await api.send(.get, "/v1/people", bearer: try bearer(again)).status == 200)
+            let other = try await api.post("/v1/tokens", try await body(api), as: api.admin)
+            let id = first.body["id"]?.string ?? ""
+            #expect(try await api.send(.delete, "/v1/tokens/\(id)", as: api.admin).status == 204)
+            #expect(try await api.send(.get, "/v1/people", bearer: try bearer(again)).status == 401)
+            #expect(try await api.send(.get, "/v1/people", bearer: try bearer(other)).status == 200)
+            let entries = try await api.fixture.leaves(in: api.organization.id, action: .tokenRevoked)
+            #expect(
+                entries.contains {
+                    $0["reason"] == "maker_revoked" && $0[pointer: "/after/made_with"]?.string == id
+                        && $0[pointer: "/target/id"] == again.body["id"]
+                }
+            )
+        }
+    }
+
     @Test func `one that is bound to an audience makes none that is not`() async throws {
         try await TestAPI.with { api in
             let audience: JSON = .string(TestAPI.publicURL + "/v1")

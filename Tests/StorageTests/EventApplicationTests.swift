@@ -305,6 +305,30 @@ import Transparency
         }
     }
 
+    @Test func `with a member end at once those who act for their person`() async throws {
+        try await scene { scene in
+            let fixture = scene.fixture
+            let admin = try await fixture.securityAdmin(in: scene.organization)
+            try await scene.send(fixture.event(.joiner))
+            let member = try await fixture.owner.query("SELECT id FROM users WHERE username = 'ada@acme.example'")
+            let deactivation = UserDeactivation(
+                of: try #require(member.first).decode("id"),
+                by: admin.caller,
+                confirmation: nil,
+                fixture.attribution(of: admin)
+            )
+            _ = try await fixture.store.perform(deactivation, in: scene.organization.id)
+            // No worker ran since.
+            let ended = ["ada@acme.example deactivated 2", "crm.ada@acme.example deactivated 2"]
+            #expect(try await scene.users() == ended)
+            #expect(try await fixture.number("SELECT count(*) FROM grants WHERE status <> 'ended'") == 0)
+            let entries = try await fixture.leaves(in: scene.organization.id, action: .userDeactivated)
+            #expect(entries.map { $0["reason"] } == [.null, "member_deactivated"])
+            try await fixture.settle()
+            #expect(try await scene.users() == ended)
+        }
+    }
+
     @Test func `a re-evaluation is not lost to an event that makes none`() async throws {
         try await scene { scene in
             let fixture = scene.fixture

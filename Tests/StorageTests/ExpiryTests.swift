@@ -44,9 +44,25 @@ import Testing
                     """
                 )
             }
+            for days in [6, 8] {
+                _ = try await fixture.owner.pipeline([
+                    """
+                    INSERT INTO grant_addresses (organization_id, grant_id, address, last_used_at)
+                    VALUES (\(organization.id), \(grant), \("192.0.2.\(days)"), now() - \(Int32(days)) * interval '1 day')
+                    """,
+                    """
+                    INSERT INTO notices (organization_id, noun, subject_id, expires_at, days, noticed_at)
+                    VALUES (\(organization.id), 'grant', \(grant), now() - \(Int32(days)) * interval '1 day', 7, now())
+                    """,
+                ])
+            }
             #expect(try await fixture.store.expiryOverdue() > .seconds(3600))
             let gone = try await ExpiredRows(fixture.store).remove()
-            #expect(gone == ["token": 2500, "idempotency_key": 1, "client_assertion": 3])
+            #expect(
+                gone == [
+                    "token": 2500, "idempotency_key": 1, "client_assertion": 3, "grant_address": 1, "notice": 1,
+                ]
+            )
             #expect(try await fixture.number("SELECT count(*) FROM client_assertions") == 3)
             #expect(try await fixture.number("SELECT count(*) FROM tokens") == before + 7)
             #expect(try await fixture.text("SELECT key FROM idempotency_keys") == "new")

@@ -101,7 +101,8 @@ extension ApprovalView {
         case .integrationCreation, .integrationChange: IntegrationID(high: bits.high, low: bits.low).description
         case .workspaceToken: WorkspaceID(high: bits.high, low: bits.low).description
         case .workspaceTokenChange: TokenID(high: bits.high, low: bits.low).description
-        case .passwordLink, .secondFactorReset, .roleAssignment: UserID(high: bits.high, low: bits.low).description
+        case .passwordLink, .secondFactorReset, .roleAssignment, .custodianAssignment:
+            UserID(high: bits.high, low: bits.low).description
         case .settingsChange: OrganizationID(high: bits.high, low: bits.low).description
         }
     }

@@ -16,10 +16,11 @@ extension Operation {
             isBodyOptional: false,
             answers: .grant
         ) { call in
-            try call.requireOwnHand()
+            let id = try call.id(as: GrantID.self)
+            try await call.requireAllOf(id)
             let new = try NewGrantKeys(call.body)
             let registration = GrantKeysRegistration(
-                of: try call.id(),
+                of: id,
                 try new.source(),
                 custodian: call.caller.user,
                 by: call.attribution
@@ -28,6 +29,19 @@ extension Operation {
             return .changed(changed.json, version: changed.version)
         }
     ]
+}
+
+extension APICall {
+    /// Refuses a caller who would make themselves a client that may more, or for longer, than they: whoever registers keys
+    /// has the whole grant. A signed-in custodian does it in their profile; of tokens only the command line's do.
+    fileprivate func requireAllOf(_ grant: GrantID) async throws {
+        try requireOwnHand()
+        guard let terms = try await read({ try await $0.grant(grant) })?.terms else { throw EdgeError.notFound }
+        guard caller.app != nil else { throw EdgeError.forbidden(needs: nil) }
+        if let missing = terms.scopes.subtracting(caller.scopes).scopes.first {
+            throw EdgeError.forbidden(needs: missing)
+        }
+    }
 }
 
 private struct NewGrantKeys {

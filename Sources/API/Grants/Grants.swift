@@ -68,7 +68,9 @@ extension Operation {
             let current = try await call.grant()
             let wanted: GrantMembers = try call.patched(current.members, confirms: true)
             let terms = try wanted.terms(in: try await call.catalogue(for: wanted.scopes))
-            try call.refuseSelfWidening(by: terms.scopes.subtracting(current.terms.scopes), grant: current.id)
+            // To another user all of it is new.
+            let known = wanted.username == current.username ? current.terms.scopes : .none
+            try call.refuseSelfWidening(by: terms.scopes.subtracting(known), grant: current.id)
             let update = GrantUpdate(
                 of: current.id,
                 version: version,

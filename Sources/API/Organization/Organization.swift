@@ -52,10 +52,12 @@ private struct OrganizationMembers: Decodable {
     var name: String
     var approvals: [String]
     var longestTokenLifetime: String
+    var outsideApps: Bool
 
     enum CodingKeys: String, CodingKey {
         case name, approvals
         case longestTokenLifetime = "longest_token_lifetime"
+        case outsideApps = "outside_apps"
     }
 
     func terms() throws(EdgeError) -> OrganizationTerms {
@@ -73,7 +75,12 @@ private struct OrganizationMembers: Decodable {
             throw .invalid([.init("/longest_token_lifetime", "An ISO 8601 duration of a minute to ten years.")])
         }
         let name = try Texts.name(name, at: "/name")
-        return OrganizationTerms(name: name, approvals: known, longestTokenLifetime: longest)
+        return OrganizationTerms(
+            name: name,
+            approvals: known,
+            longestTokenLifetime: longest,
+            letsInOutsideApps: outsideApps
+        )
     }
 }
 
@@ -82,6 +89,7 @@ extension OrganizationView {
         [
             "name": .string(name), "approvals": .array(terms.approvals.map(\.rawValue).sorted().map(JSON.string)),
             "longest_token_lifetime": .string(terms.longestTokenLifetime.description),
+            "outside_apps": .bool(terms.letsInOutsideApps),
         ]
     }
 
@@ -115,6 +123,12 @@ extension Schema {
                 "ISO 8601, a minute to ten years; how far ahead a personal or workspace token may expire."
             )
         ),
+        (
+            "outside_apps",
+            Schema.boolean.described(
+                "Whether members may let in apps that no admin registered. Those they let in before stay until ended."
+            )
+        ),
     ]
 
     fileprivate static let organization = Schema.object(
@@ -123,7 +137,7 @@ extension Schema {
         "Organization",
         example: [
             "id": "org_01k9qyc5qje1qsv9svhrqgc8cz", "slug": "acme", "name": "Acme",
-            "approvals": ["grant_with_write_scope"], "longest_token_lifetime": "P365D",
+            "approvals": ["grant_with_write_scope"], "longest_token_lifetime": "P365D", "outside_apps": true,
             "created_at": "2026-11-21T09:00:00Z",
         ]
     )

@@ -124,8 +124,8 @@ extension Operation {
             "/v1/users/{id}/role",
             .scope(.usersWrite),
             .userRoleChanged,
-            "Give a member another role, by a security admin; the member's tokens end. Another security admin agrees first "
-                + "to one more, where the organization wants a second admin for anything",
+            "Give a member another role, by a security admin; the member's tokens end. Another security admin, where "
+                + "there is one or the organization wants one for anything, agrees first to one more",
             target: .user,
             body: .roleAssignment,
             isBodyOptional: false,
@@ -149,6 +149,26 @@ extension Operation {
             case .waits(let approval): return .waiting(approval.json)
             }
         },
+        .act(
+            "assignCustodian",
+            "/v1/users/{id}/custodian",
+            .scope(.usersWrite),
+            .userCustodianChanged,
+            "Name another member who keeps the secrets of a user that was made for nobody, by a security admin; those that there are end",
+            target: .user,
+            body: .custodianAssignment,
+            isBodyOptional: false,
+            answers: .user,
+            waiting: .approval
+        ) { call in
+            try call.requireSecurityAdmin()
+            let wanted: WantedCustodian = try call.decode()
+            let assignment = CustodianAssignment(of: try call.id(), to: wanted.custodian, by: call.attribution)
+            switch try await call.perform(CustodianRequest(assignment, by: call.caller, call.attribution)) {
+            case .done(let changed): return .changed(changed.json)
+            case .waits(let approval): return .waiting(approval.json)
+            }
+        },
     ]
 }
 
@@ -159,6 +179,10 @@ private struct NewPasswordLink: Decodable {
 private struct WantedRole: Decodable {
     var role: String
     var confirmation: Confirmation?
+}
+
+private struct WantedCustodian: Decodable {
+    var custodian: UserID
 }
 
 private struct NewUser: Decodable {
@@ -255,6 +279,9 @@ extension Schema {
         [("role", .word(of: RoleAssignment.roles.map(\.rawValue)))],
         optional: [("confirmation", .confirmation)]
     ).named("RoleAssignment", example: ["role": "auditor"])
+
+    fileprivate static let custodianAssignment = Schema.object([("custodian", .id("usr"))])
+        .named("CustodianAssignment", example: ["custodian": "usr_01k9qyc5qje1qsv9svhrqgc8da"])
 
     fileprivate static let deactivation = Schema.object(
         optional: [("confirmation", .confirmation)]

@@ -15,6 +15,8 @@ package enum ApprovalKind: String, Sendable, CaseIterable {
     case secondFactorReset = "second_factor.reset"
     /// Making somebody a security admin: else one admin would make their own second one.
     case roleAssignment = "role.assign"
+    /// Another custodian for a user whose grants needed a second admin: somebody else gets their secrets.
+    case custodianAssignment = "custodian.assign"
     /// Needing a second admin less often than now.
     case settingsChange = "organization.change"
 
@@ -24,7 +26,7 @@ package enum ApprovalKind: String, Sendable, CaseIterable {
         case .grantCreation, .grantChange: .grantsWrite
         case .integrationCreation, .integrationChange: .integrationsWrite
         case .workspaceToken, .workspaceTokenChange: .tokensWrite
-        case .passwordLink, .secondFactorReset, .roleAssignment: .usersWrite
+        case .passwordLink, .secondFactorReset, .roleAssignment, .custodianAssignment: .usersWrite
         case .settingsChange: .organizationWrite
         }
     }

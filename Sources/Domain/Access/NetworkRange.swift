@@ -36,9 +36,6 @@ package struct NetworkRange: Hashable, Sendable {
         self.prefixLength = prefixLength
     }
 
-    /// Whether the range is so wide that a list with it binds nobody to a place: an allocation to a registry, or more.
-    package var isAnywhere: Bool { prefixLength < (base.isIPv4 ? 8 : 20) }
-
     /// Always false across families.
     package func contains(_ address: IPAddress) -> Bool {
         guard address.isIPv4 == base.isIPv4 else { return false }
@@ -49,6 +46,19 @@ package struct NetworkRange: Hashable, Sendable {
     private static func mask(bits: Int) -> (high: UInt64, low: UInt64) {
         // `<<` on a fixed-width integer yields zero for 64 and more, which is what an empty half needs.
         (UInt64.max << max(0, 64 - bits), UInt64.max << (128 - max(64, bits)))
+    }
+}
+
+extension [NetworkRange] {
+    /// Whether the list is so wide that it binds nobody to a place: together as large as two allocations to a registry, two
+    /// /8 or two /20. Ranges within each other count each.
+    package var isAnywhere: Bool {
+        func share(_ isIPv4: Bool) -> Double {
+            reduce(0) {
+                $0 + ($1.base.isIPv4 == isIPv4 ? Double(sign: .plus, exponent: -$1.prefixLength, significand: 1) : 0)
+            }
+        }
+        return share(true) >= 1 / 128 || share(false) >= 1 / 524_288
     }
 }
 

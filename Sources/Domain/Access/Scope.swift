@@ -62,7 +62,7 @@ package struct Scope: Hashable, Comparable, Sendable, LosslessStringConvertible 
 
     /// The built-in catalogue with what each scope opens, as `/v1/scopes` and the consent of an admin show it.
     package static let catalogue: [(scope: Scope, opens: String)] = [
-        (.peopleRead, "Read the people of the grant's workspace"),
+        (.peopleRead, "Read people; with a grant, those of its workspace"),
         (.peopleReadSelf, "Read the person for whom the user exists"),
         (.usersRead, "Read users"),
         (.usersWrite, "Create and deactivate users"),

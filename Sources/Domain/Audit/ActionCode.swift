@@ -33,6 +33,8 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case userCreated = "user.created"
     case userDeactivated = "user.deactivated"
     case userRoleChanged = "user.role_changed"
+    /// Another member keeps its secrets from here on: those that there were end.
+    case userCustodianChanged = "user.custodian_changed"
     case userRead = "user.read"
 
     case integrationCreated = "integration.created"

@@ -77,6 +77,7 @@ package struct ActionKind: Hashable, Sendable {
         "person.returned": .init(.account, .enable),
         "user.created": .init(.account, .create), "user.deactivated": .init(.account, .disable),
         "user.role_changed": .init(.account, .update, ocsfActivity: 7),
+        "user.custodian_changed": .init(.account, .update),
         "account.password_set": .init(.account, .update, ocsfActivity: 3),
         "account.second_factor_added": .init(.account, .update, ocsfActivity: 10),
         "account.second_factor_removed": .init(.account, .update, ocsfActivity: 11),

@@ -159,6 +159,9 @@ package struct ApprovalDecision: Change {
         case .roleAssignment:
             let (_, recorded) = try await RoleAssignment(approved: view, by: attribution).make(in: transaction)
             return (nil, recorded)
+        case .custodianAssignment:
+            let (_, recorded) = try await CustodianAssignment(approved: view, by: attribution).make(in: transaction)
+            return (nil, recorded)
         case .passwordLink, .workspaceToken:
             throw ImpossibleRows(description: "approvals.kind \(view.kind) of \(id) is not done by agreeing")
         }

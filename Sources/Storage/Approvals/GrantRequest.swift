@@ -71,8 +71,9 @@ package struct GrantRequest: SingleChange {
 
 extension OrganizationTerms {
     /// Whether terms need a second admin; `former` nil for those of a grant that is new to its user. What a grant could
-    /// do before needs none again.
+    /// do before needs none again, unless it is to do it for longer: agreeing to a day is not agreeing to ten years.
     func wantsApproval(of terms: GrantTerms, after former: GrantTerms?) -> Bool {
+        let former = former.flatMap { terms.expiresAt > $0.expiresAt ? nil : $0 }
         let opens = terms.ipAllowList.isAnywhere && (former.map { !$0.ipAllowList.isAnywhere } ?? true)
         return wantsApproval(of: terms.scopes, after: former?.scopes)
             || approvals.contains(.grantWithoutIPRestriction) && opens
@@ -87,7 +88,7 @@ extension OrganizationTerms {
 
 extension [NetworkRange]? {
     /// Whether it binds nobody to a place: none, or one that lets in as good as everybody.
-    var isAnywhere: Bool { self?.contains(where: \.isAnywhere) ?? true }
+    var isAnywhere: Bool { self.map(\.isAnywhere) ?? true }
 }
 
 extension GrantCreation {

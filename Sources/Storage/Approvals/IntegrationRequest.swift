@@ -67,11 +67,14 @@ package struct IntegrationRequest: SingleChange {
 
 extension OrganizationTerms {
     /// Whether an integration's rule would make grants that need a second admin and that it does not make already; `former`
-    /// nil for a new one. Another rule is for other people: what it gives is new to them.
+    /// nil for a new one. Another rule is for other people: what it gives is new to them. So is what it gives for longer.
     func wantsApproval(of terms: IntegrationTerms, after former: IntegrationTerms?) -> Bool {
         guard let rule = terms.rule, terms.status == .active else { return false }
-        let isInForce = former?.status == .active && former?.rule?.description == rule.description
-        let known = isInForce ? former : nil
+        let known = former.flatMap { former in
+            let isInForce = former.status == .active && former.rule?.description == rule.description
+            let isLonger = terms.grantLifetime.duration > former.grantLifetime.duration
+            return isInForce && !isLonger ? former : nil
+        }
         let opens = terms.ipAllowList.isAnywhere && (known.map { !$0.ipAllowList.isAnywhere } ?? true)
         return wantsApproval(of: terms.scopes, after: known?.scopes)
             || approvals.contains(.grantWithoutIPRestriction) && opens

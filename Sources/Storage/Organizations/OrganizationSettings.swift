@@ -9,11 +9,19 @@ package struct OrganizationTerms: Sendable, Hashable {
     package var approvals: Set<ApprovalRequirement>
     /// How far ahead a personal or workspace token may expire.
     package var longestTokenLifetime: ISODuration
+    /// Whether members may let in apps that no admin registered. Those that they let in before stay until they are ended.
+    package var letsInOutsideApps: Bool
 
-    package init(name: String, approvals: Set<ApprovalRequirement>, longestTokenLifetime: ISODuration) {
+    package init(
+        name: String,
+        approvals: Set<ApprovalRequirement>,
+        longestTokenLifetime: ISODuration,
+        letsInOutsideApps: Bool
+    ) {
         self.name = name
         self.approvals = approvals
         self.longestTokenLifetime = longestTokenLifetime
+        self.letsInOutsideApps = letsInOutsideApps
     }
 
     /// What an entry tells of it.
@@ -21,6 +29,7 @@ package struct OrganizationTerms: Sendable, Hashable {
         [
             "name": .string(name), "approvals": .array(approvals.map(\.rawValue).sorted().map(JSON.string)),
             "longest_token_lifetime": .string(longestTokenLifetime.description),
+            "outside_apps": .bool(letsInOutsideApps),
         ]
     }
 }
@@ -30,7 +39,8 @@ extension OrganizationTransaction {
     func settings(lock: SQL = "") async throws -> OrganizationTerms {
         let rows = try await query(
             """
-            SELECT name, approvals, longest_token_lifetime FROM organizations WHERE id = \(organization) \(lock)
+            SELECT name, approvals, longest_token_lifetime, outside_apps FROM organizations
+            WHERE id = \(organization) \(lock)
             """
         )
         return try OrganizationTerms(row: try rows.only())
@@ -42,7 +52,8 @@ extension OrganizationTerms {
         self.init(
             name: try row.decode("name"),
             approvals: Set(try row.decode("approvals", as: [String].self).compactMap(ApprovalRequirement.init)),
-            longestTokenLifetime: try row.parse("longest_token_lifetime")
+            longestTokenLifetime: try row.parse("longest_token_lifetime"),
+            letsInOutsideApps: try row.decode("outside_apps")
         )
     }
 }
@@ -71,7 +82,8 @@ package struct OrganizationUpdate: SingleChange {
         _ = try await transaction.query(
             """
             UPDATE organizations SET name = \(terms.name), approvals = \(terms.approvals.map(\.rawValue).sorted()),
-                longest_token_lifetime = \(terms.longestTokenLifetime.description), version = version + 1
+                longest_token_lifetime = \(terms.longestTokenLifetime.description),
+                outside_apps = \(terms.letsInOutsideApps), version = version + 1
             WHERE id = \(transaction.organization)
             """
         )
@@ -138,12 +150,13 @@ extension OrganizationUpdate {
     init(approved view: ApprovalView, by attribution: Attribution) throws {
         guard let name = view.request["name"]?.string, let words = view.request["approvals"]?.array,
             let longest = view.request["longest_token_lifetime"]?.string.flatMap({ ISODuration($0) }),
-            let version = view.request["version"]?.int64
+            let outside = view.request["outside_apps"]?.bool, let version = view.request["version"]?.int64
         else { throw ImpossibleRows(description: "approvals.request of \(view.id) is no change of settings") }
         let terms = OrganizationTerms(
             name: name,
             approvals: Set(words.compactMap { $0.string.flatMap(ApprovalRequirement.init) }),
-            longestTokenLifetime: longest
+            longestTokenLifetime: longest,
+            letsInOutsideApps: outside
         )
         self.init(version: version, to: terms, by: attribution)
         authority = .approval(view.id)

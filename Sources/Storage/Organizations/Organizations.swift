@@ -17,8 +17,8 @@ extension OrganizationTransaction {
     package func organization() async throws -> OrganizationView? {
         let rows = try await query(
             """
-            SELECT id, slug, name, approvals, longest_token_lifetime, version, created_at FROM organizations
-            WHERE id = \(organization)
+            SELECT id, slug, name, approvals, longest_token_lifetime, outside_apps, version, created_at
+            FROM organizations WHERE id = \(organization)
             """
         )
         return try rows.first.map { row in

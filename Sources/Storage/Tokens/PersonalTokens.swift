@@ -53,14 +53,19 @@ package struct PersonalTokenCreation: SingleChange {
             _ = try await transaction.query("UPDATE tokens SET revoked_at = \(now) WHERE id = \(former)")
             let draft = AuditDraft(.tokenRevoked, .token(former), reason: "made_again", after: ["revoked": true])
             recorded.append(Recorded(draft, by: attribution))
+            // A secret is made again because it was seen, or lost: by whoever saw it, others may have been made.
+            recorded += try await transaction.endTokens(madeWith: former, by: attribution)
         }
         try await refuseTooMany(in: transaction)
         _ = try await transaction.query(
             """
             INSERT INTO tokens (organization_id, id, kind, digest, user_id, scopes, audience, user_epoch, issued_at,
-                expires_at, name, created_by)
+                expires_at, name, created_by, made_with_id)
             VALUES (\(transaction.organization), \(id), 'personal', \(digest), \(maker.user), \(scopes.names),
-                \(audience as String?), \(bounds.epoch), \(now), \(expiresAt), \(name as String?), \(maker.user))
+                \(audience as String?), \(bounds.epoch), \(now), \(expiresAt), \(name as String?), \(maker.user),
+                coalesce(
+                    (SELECT t.id FROM tokens t WHERE t.id = \(bounds.personal as TokenID?) AND t.revoked_at IS NULL),
+                    (SELECT f.made_with_id FROM tokens f WHERE f.id = \(former as TokenID?))))
             """
         )
         guard let view = try await transaction.token(id) else {
@@ -114,8 +119,8 @@ extension TokenView {
 }
 
 /// Ending a personal or workspace token: one's own, or, for a security admin, anybody's. For everybody else it is not
-/// there. What has ended already changes nothing. The user of a workspace token ends with it, and ending one that was
-/// used in the last days asks for a second look.
+/// there. What has ended already changes nothing. What was made with a personal token ends with it. The user of a workspace
+/// token ends with it, and ending one that was used in the last days asks for a second look.
 package struct TokenEnding: SingleChange {
     package typealias Output = TokenView
 
@@ -174,8 +179,9 @@ package struct TokenEnding: SingleChange {
                 )
             )
         }
+        let made = try await transaction.endTokens(madeWith: id, by: attribution)
         guard let after = try await transaction.token(id) else { throw ChangeRefusal.notFound }
-        return (after, drafts.map { Recorded($0, by: attribution) })
+        return (after, drafts.map { Recorded($0, by: attribution) } + made)
     }
 }
 

@@ -1,5 +1,6 @@
 package import Domain
 import Postgres
+import Transparency
 
 /// Who makes a token, and what bounds it: a signed-in member, or the bearer of a token, who makes none that is wider or
 /// longer than that one.
@@ -38,16 +39,18 @@ extension OrganizationTransaction {
         }
         var latest = startedAt + settings.longestTokenLifetime.duration
         var audience: String?
+        var made: TokenID?
         let epoch = try user.decode("epoch", as: Int64.self)
         if let token = maker.token {
             let rows = try await query(
                 """
-                SELECT expires_at, audience FROM tokens
+                SELECT kind, expires_at, audience FROM tokens
                 WHERE id = \(token) AND revoked_at IS NULL AND user_epoch = \(epoch) AND expires_at > \(startedAt)
                 FOR SHARE
                 """
             )
             guard let row = rows.first else { throw AccessRefusal.superseded }
+            if try row.decode("kind", as: String.self) == TokenKind.personal.rawValue { made = token }
             latest = min(latest, try row.decode("expires_at"))
             audience = try row.decode("audience")
         }
@@ -58,8 +61,46 @@ extension OrganizationTransaction {
             epoch: epoch,
             scopes: role.bounding(ScopeSet(maker.scopes.scopes + own)),
             latest: latest,
-            audience: audience
+            audience: audience,
+            personal: made
         )
+    }
+
+    /// Ends what was made with that personal token, and what was made with those: whoever held it may hold them. Each is an
+    /// entry.
+    ///
+    /// Who makes a token with another holds that one until the commit, so that this waits for them; what they made is then
+    /// seen by the next round. From the first round on nobody makes any with what it ended.
+    func endTokens(madeWith token: TokenID, by attribution: Attribution) async throws -> [Recorded] {
+        var ended: [TokenID] = []
+        while true {
+            let rows = try await query(
+                """
+                WITH RECURSIVE made AS (
+                    SELECT t.id FROM tokens t WHERE t.organization_id = \(organization) AND t.made_with_id = \(token)
+                    UNION
+                    SELECT t.id FROM made m
+                    JOIN tokens t ON t.organization_id = \(organization) AND t.made_with_id = m.id
+                )
+                UPDATE tokens SET revoked_at = \(startedAt), version = version + 1
+                WHERE organization_id = \(organization) AND id IN (SELECT m.id FROM made m) AND revoked_at IS NULL
+                RETURNING id
+                """
+            )
+            guard !rows.isEmpty else { break }
+            ended += try rows.map { try $0.decode("id", as: TokenID.self) }
+        }
+        narrow(ended.map { .token($0) })
+        return ended.map { id in
+            let draft = AuditDraft(
+                .tokenRevoked,
+                .token(id),
+                reason: "maker_revoked",
+                authority: .scope(.tokensWrite),
+                after: ["revoked": true, "made_with": .string(token.description)]
+            )
+            return Recorded(draft, by: attribution)
+        }
     }
 }
 
@@ -71,6 +112,8 @@ struct TokenBounds: Sendable {
     let latest: Timestamp
     /// The only one it may have; nil for any.
     let audience: String?
+    /// The personal token that it is made with, and ends with; nil for none.
+    let personal: TokenID?
 
     /// A token shorter than this is a mistake.
     static let shortestLifetime = Duration.seconds(60)

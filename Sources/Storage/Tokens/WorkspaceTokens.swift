@@ -94,7 +94,7 @@ package struct WorkspaceTokenCreation: SingleChange {
 }
 
 /// Giving a workspace token another value, by a security admin; the former value ends at once. Asks for a second look where
-/// that was used in the last days.
+/// that was used in the last days. One that a second admin had to agree to ends when they agreed to, and not later.
 package struct WorkspaceTokenRefresh: SingleChange {
     package typealias Output = MadeToken
 
@@ -129,7 +129,14 @@ package struct WorkspaceTokenRefresh: SingleChange {
         let bounds = try await transaction.adminBounds(of: maker)
         let before = try await transaction.lockedWorkspaceToken(id)
         try before.confirmUse("refresh", with: confirmation, at: now)
-        let expiresAt = expiresAt ?? min(now + WorkspaceTokenCreation.standardLifetime, bounds.latest)
+        let settings = try await transaction.settings(lock: "FOR SHARE")
+        let agreed = settings.wantsApproval(of: before.scopes, after: nil) ? before.expiresAt : nil
+        let latest = min(bounds.latest, agreed ?? bounds.latest)
+        let expiresAt = expiresAt ?? min(now + WorkspaceTokenCreation.standardLifetime, latest)
+        if let agreed, expiresAt > agreed {
+            let detail = "A second admin agreed to it until \(agreed). For longer, make another one."
+            throw ChangeRefusal.invalid("/expires_at", detail)
+        }
         // A wider token than one's own is not refreshed either: who does it sees its value.
         try bounds.check(scopes: before.scopes, expiresAt: expiresAt, audience: before.audience, at: now)
         transaction.narrow(.token(id))

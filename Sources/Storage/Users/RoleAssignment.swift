@@ -102,8 +102,9 @@ package struct RoleAssignment: SingleChange {
     }
 }
 
-/// Giving a member another role, or, for that of a security admin where the organization wants a second admin for anything,
-/// asking for one: else one admin would make their own second one.
+/// Giving a member another role, or, for that of a security admin where there is a second one or the organization wants one
+/// for anything, asking for them: else one admin would make their own second one, and with that one replace the password of
+/// another.
 package struct RoleAssignmentRequest: SingleChange {
     package typealias Output = Settled<UserView>
 
@@ -121,7 +122,15 @@ package struct RoleAssignmentRequest: SingleChange {
     package func make(in transaction: OrganizationTransaction) async throws -> (Output, [Recorded]) {
         let settings = try await transaction.settings(lock: "FOR NO KEY UPDATE")
         let user = try await assignment.assignee(in: transaction)
-        guard assignment.role == .securityAdmin, user.role != .securityAdmin, !settings.approvals.isEmpty else {
+        let others = try await transaction.query(
+            """
+            SELECT id FROM users
+            WHERE role = \(Role.securityAdmin.rawValue) AND kind = 'member' AND status = 'active' AND id <> \(caller)
+            LIMIT 1
+            """
+        )
+        let needsSecond = !others.isEmpty || !settings.approvals.isEmpty
+        guard assignment.role == .securityAdmin, user.role != .securityAdmin, needsSecond else {
             let (changed, recorded) = try await assignment.make(in: transaction)
             return (.done(changed), recorded)
         }

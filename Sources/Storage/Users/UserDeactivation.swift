@@ -3,7 +3,8 @@ import Postgres
 import Transparency
 
 /// Ending a user's access at once: its epoch moves on, so that no token of it is good from the commit, and its grants,
-/// claim links, and what it let apps do end. Deactivating a deactivated user changes nothing.
+/// claim links, and what it let apps do end. With a member end the users that integrations have on behalf of their person, in
+/// the same commit. Deactivating a deactivated user changes nothing.
 ///
 /// Refused for the last active security admin, for the user of a source, and without ``confirmation`` for one's own.
 package struct UserDeactivation: SingleChange {
@@ -34,26 +35,28 @@ package struct UserDeactivation: SingleChange {
             return (user, [recorded(.userDeactivated, .user(id), of: user, "unchanged")])
         }
         try await refuseIfNeeded(user, in: transaction)
+        let users = try await dependents(of: user, in: transaction)
+        let ids = users.map(\.id)
         let now = transaction.startedAt
-        transaction.narrow(.user(id))
+        transaction.narrow(ids.map { .user($0) })
         let results = try await transaction.pipeline([
             """
             UPDATE users SET status = 'deactivated', epoch = epoch + 1, deactivated_at = \(now), updated_at = \(now)
-            WHERE id = \(id)
+            WHERE id = ANY(\(ids))
             """,
             """
             UPDATE grants SET status = 'ended', epoch = epoch + 1, ended_at = \(now),
                 version = version + 1, updated_at = \(now)
-            WHERE user_id = \(id) AND status <> 'ended' RETURNING id
+            WHERE user_id = ANY(\(ids)) AND status <> 'ended' RETURNING id, user_id
             """,
             """
             UPDATE claim_links l SET ended_at = \(now)
             FROM grants g
-            WHERE (g.organization_id, g.id) = (l.organization_id, l.grant_id) AND g.user_id = \(id)
+            WHERE (g.organization_id, g.id) = (l.organization_id, l.grant_id) AND g.user_id = ANY(\(ids))
                 AND l.claimed_at IS NULL AND l.ended_at IS NULL
-            RETURNING l.id
+            RETURNING l.id, g.user_id
             """,
-            // What was made for the person of a member ends with the member.
+            // What the person's events say from here on is judged without the member.
             """
             UPDATE lanes l SET reevaluate = true, ready_at = least(l.ready_at, \(now))
             FROM people p
@@ -61,19 +64,54 @@ package struct UserDeactivation: SingleChange {
                 AND l.external_id = p.external_id
             """,
         ])
-        let authorizations = try await transaction.query(.endingAuthorizations(of: [id], at: now))
+        let authorizations = try await transaction.query(.endingAuthorizations(of: ids, at: now))
         guard let ended = try await transaction.user(id) else { throw ChangeRefusal.notFound }
-        var entries = [recorded(.userDeactivated, .user(id), of: user, nil)]
-        entries += try results[1].map {
-            recorded(.grantEnded, .grant(try $0.decode("id")), of: user, "user_deactivated")
+        var entries = users.map { one in
+            recorded(.userDeactivated, .user(one.id), of: one, one.id == id ? nil : "member_deactivated")
         }
-        entries += try results[2].map {
-            recorded(.claimLinkEnded, .claimLink(try $0.decode("id")), of: user, "user_deactivated")
+        entries += try results[1].map { row in
+            recorded(
+                .grantEnded,
+                .grant(try row.decode("id")),
+                of: try Self.owner(of: row, in: users),
+                "user_deactivated"
+            )
         }
-        entries += try authorizations.map {
-            recorded(.authorizationEnded, .authorization(try $0.decode("id")), of: user, "user_deactivated")
+        entries += try results[2].map { row in
+            let owner = try Self.owner(of: row, in: users)
+            return recorded(.claimLinkEnded, .claimLink(try row.decode("id")), of: owner, "user_deactivated")
+        }
+        entries += try authorizations.map { row in
+            let owner = try Self.owner(of: row, in: users)
+            return recorded(.authorizationEnded, .authorization(try row.decode("id")), of: owner, "user_deactivated")
         }
         return (ended, entries)
+    }
+
+    /// The user, and where it is a member those of integrations that exist on behalf of their person, locked.
+    private func dependents(of user: UserView, in transaction: OrganizationTransaction) async throws -> [UserView] {
+        guard user.kind == .member, let person = user.person else { return [user] }
+        let rows = try await transaction.query(
+            """
+            SELECT id FROM users
+            WHERE person_id = \(person) AND kind = 'integration' AND status = 'active' AND id <> \(id)
+            ORDER BY id FOR UPDATE
+            """
+        )
+        var users = [user]
+        for row in rows {
+            guard let dependent = try await transaction.user(try row.decode("id")) else { continue }
+            users.append(dependent)
+        }
+        return users
+    }
+
+    private static func owner(of row: PostgresRow, in users: [UserView]) throws -> UserView {
+        let id = try row.decode("user_id", as: UserID.self)
+        guard let owner = users.first(where: { $0.id == id }) else {
+            throw ImpossibleRows(description: "a row of \(id), whose rows were not asked for")
+        }
+        return owner
     }
 
     private func refuseIfNeeded(_ user: UserView, in transaction: OrganizationTransaction) async throws {
@@ -112,7 +150,7 @@ package struct UserDeactivation: SingleChange {
             reason: reason,
             authority: .scope(.usersWrite),
             before: isOfUser ? ["status": .string(user.status.rawValue)] : [:],
-            after: isOfUser ? ["status": "deactivated"] : ["user": .string(id.description)],
+            after: isOfUser ? ["status": "deactivated"] : ["user": .string(user.id.description)],
             person: user.person
         )
         return Recorded(draft, by: attribution)
