@@ -16,6 +16,8 @@ package import Storage
 package struct APIDoor: Sendable {
     let store: Store
     let observations: GroupCommit<Observation>
+    /// Where searches and exports of the log are read. Everything else, and the entries of those reads, is the store's.
+    let auditReads: Store
     /// nil: nobody asks when grants were used last.
     let lastUses: LastUses?
     /// Absolute, without a slash at its end: what answers and the document name themselves by.
@@ -27,11 +29,13 @@ package struct APIDoor: Sendable {
     let logReads = LogReads()
 
     /// Entries of one organization's reads and refusals share commits through `observations`, which the caller runs.
-    /// Profiles and mappings are what sources may choose; any other name is refused.
+    /// `auditReads` nil: the log is read like the rest. Profiles and mappings are what sources may choose; any other name
+    /// is refused.
     package init(
         store: Store,
         observations: GroupCommit<Observation>,
         lastUses: LastUses? = nil,
+        auditReads: Store? = nil,
         publicURL: String,
         profiles: [String: SigningProfile],
         mappings: [String: Mapping]
@@ -39,6 +43,7 @@ package struct APIDoor: Sendable {
         self.store = store
         self.observations = observations
         self.lastUses = lastUses
+        self.auditReads = auditReads ?? store
         self.publicURL = publicURL
         self.profiles = profiles
         self.mappings = Set(mappings.keys)

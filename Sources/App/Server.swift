@@ -78,6 +78,7 @@ package struct Server: Sendable {
         let tallies = RefusalTallies(store, logger: logger)
         let rejected = RejectedQueue(store, tallies: tallies)
         let profiles = try SigningProfile.embedded()
+        let auditReads = store.reading(PostgresPool(configuration: settings.auditReads, logger: logger))
         var services: [any Service] = [store.pool]
         if settings.roles.contains(.sequencer) {
             services.append(AuditLogKeeper(store: store, logger: logger))
@@ -99,7 +100,7 @@ package struct Server: Sendable {
         if let address = settings.metricsBind { services.append(try metricsServer(at: address)) }
         guard settings.roles.contains(.web) else { return services }
         let watch = AccessWatch(store, connectionString: settings.databaseDirectURL)
-        services += [watch, tallies, rejected, lastUses, acceptances, observations, issues]
+        services += [auditReads.pool, watch, tallies, rejected, lastUses, acceptances, observations, issues]
         let router = Router<EdgeContext>.edge(faults: .rollcall)
         let webhooks = WebhooksDoor(
             store: store,
@@ -135,6 +136,7 @@ package struct Server: Sendable {
             store: store,
             observations: observations,
             lastUses: lastUses,
+            auditReads: auditReads,
             publicURL: settings.publicURL,
             profiles: profiles,
             mappings: try Mapping.embedded()

@@ -37,6 +37,11 @@ package struct Store: Sendable {
         self.access = access
     }
 
+    /// The same, reading from another pool, which may lead to a copy that only reads and is behind.
+    package func reading(_ pool: PostgresPool) -> Store {
+        Store(pool: pool, keyring: keyring, clock: clock, randomness: randomness, logger: logger, access: access)
+    }
+
     /// A new id of now.
     package func newID<Kind>(_: ID<Kind>.Type = ID<Kind>.self) -> ID<Kind> {
         .make(at: clock.now(), using: randomness)

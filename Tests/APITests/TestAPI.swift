@@ -23,11 +23,16 @@ struct TestAPI: Sendable {
 
     static let publicURL = "https://rollcall.example"
 
-    static func with(_ body: @Sendable (TestAPI) async throws -> Void) async throws {
-        try await StoreFixture.with { fixture in
+    /// `reads`: from where searches and exports of the log are read, if not like everything else.
+    static func with(
+        on cluster: StoreCluster = .shared,
+        reads: @Sendable (StoreFixture) -> Store? = { _ in nil },
+        _ body: @Sendable (TestAPI) async throws -> Void
+    ) async throws {
+        try await StoreFixture.with(on: cluster) { fixture in
             let observations = GroupCommit<Observation>(fixture.store, name: "observation")
             let router = Router<EdgeContext>.edge()
-            try door(fixture.store, observations).mount(on: router)
+            try door(fixture.store, observations, reads: reads(fixture)).mount(on: router)
             router.closeMethods()
             var app = try EdgeServer.application(
                 responder: EdgeResponder(router.buildResponder(), surroundings: try surroundings(fixture)),
@@ -58,10 +63,15 @@ struct TestAPI: Sendable {
         }
     }
 
-    static func door(_ store: Store, _ observations: GroupCommit<Observation>) throws -> APIDoor {
+    static func door(
+        _ store: Store,
+        _ observations: GroupCommit<Observation>,
+        reads: Store? = nil
+    ) throws -> APIDoor {
         APIDoor(
             store: store,
             observations: observations,
+            auditReads: reads,
             publicURL: publicURL,
             profiles: try SigningProfile.embedded(),
             mappings: try Mapping.embedded()

@@ -144,6 +144,7 @@ private func write(_ text: String, to path: String) throws {
         ("METRICS_BIND", "localhost"),
         ("DATABASE_POOL_SIZE", "1"),
         ("DATABASE_POOL_SIZE", "many"),
+        ("AUDIT_READ_POOL_SIZE", "0"),
         ("DATABASE_STATEMENTS", "sometimes"),
         ("DATABASE_VOLATILE", "yes"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),

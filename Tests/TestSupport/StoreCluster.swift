@@ -69,6 +69,19 @@ package actor StoreCluster {
         return try await starting.value
     }
 
+    /// Another server that follows this one, until the process ends.
+    package func replica() async throws -> EmbeddedServer {
+        let process = ProcessInfo.processInfo.processIdentifier
+        let replica = EmbeddedServer(
+            home: FilePath("/tmp/rollcall-tests-\(process)\(name)-replica"),
+            settings: ["fsync": "off", "full_page_writes": "off"],
+            lifetime: .ofProcess(process),
+            logger: Logger(label: "cluster", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+        try await replica.startReplica(of: try await server())
+        return replica
+    }
+
     private static func start(_ name: String) async throws -> EmbeddedServer {
         let process = ProcessInfo.processInfo.processIdentifier
         let server = EmbeddedServer(

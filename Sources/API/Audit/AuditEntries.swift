@@ -18,7 +18,7 @@ extension Operation {
             { call, step in
                 let wanted = try AuditParameters.query(step.parameters)
                 let disclosing = call.readsPersonalData
-                return try await call.read { transaction in
+                return try await call.readLog { transaction in
                     let entries = try await transaction.auditEntries(
                         wanted,
                         before: step.after,

@@ -139,7 +139,7 @@ struct AuditExport: Sendable {
     @Sendable
     static func run(_ call: APICall) async throws -> APIAnswer {
         let export = try AuditExport(call)
-        let found = try await call.read { try await $0.stretch(from: export.from, to: export.to) }
+        let found = try await call.readLog { try await $0.stretch(from: export.from, to: export.to) }
         let whole = found ?? LogStretch.none
         let stretch = whole.cut(to: export.limit ?? TileTree.largestSize)
         var answer = APIAnswer.stream(type: export.format.mediaType, notes: export.notes(of: stretch, call)) { writer in
@@ -165,7 +165,7 @@ struct AuditExport: Sendable {
         while place < stretch.to {
             guard try await call.isStillAdmitted() else { throw ExportEnded.tokenOver }
             let step = LogStretch(from: place, to: stretch.to, origin: stretch.origin).cut(to: Self.step)
-            for found in try await call.read({ try await $0.entries(of: step) }) {
+            for found in try await call.readLog({ try await $0.entries(of: step) }) {
                 if let entry = try selected(found) { bytes.writeBytes(try writer.write(entry)) }
             }
             place = step.to

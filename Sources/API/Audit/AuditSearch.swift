@@ -44,11 +44,15 @@ struct AuditSearch: Sendable {
         let search = try await AuditSearch(call, query)
         let list = "\(call.operation.id)\n\(call.caller.organization)"
         let key = call.store.keyring.cursorKey
-        let size = try await call.read { try await $0.logSize() }
+        let size = try await call.readLog { try await $0.logSize() }
         var place = SearchPlace(mode: search.mode, size: size, at: .start)
         if let bytes = try query.position(of: list, key: key) {
-            guard let found = SearchPlace(bytes: bytes), found.mode == search.mode, found.size <= size else {
+            guard let found = SearchPlace(bytes: bytes), found.mode == search.mode else {
                 throw EdgeError.invalid([.init(parameter: "cursor", "This is not a cursor of this search.")])
+            }
+            // Another node may have answered from a copy that is further.
+            guard found.size <= size || found.mode == .tail else {
+                throw EdgeError.unavailable(retryAfterSeconds: EdgeError.retryAfterSeconds)
             }
             place = found
         }
@@ -111,7 +115,7 @@ struct AuditSearch: Sendable {
         var items: [JSON.Object] = []
         for _ in 0..<Self.mostSteps {
             let start = place
-            let (step, shown) = try await call.read { transaction in
+            let (step, shown) = try await call.readLog { transaction in
                 try await transaction.boundSearch()
                 let step = try await start.step(in: transaction, narrowing)
                 return (step, try await show(step.found, in: transaction))

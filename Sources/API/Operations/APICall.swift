@@ -98,6 +98,14 @@ package struct APICall: Sendable {
         try await store.read(as: caller.organization, body)
     }
 
+    /// As ``read(_:)``, for what goes through many entries: over connections of its own, and where an operator said so from
+    /// a copy that may be behind.
+    package func readLog<Output: Sendable>(
+        _ body: (OrganizationTransaction) async throws -> Output
+    ) async throws -> Output {
+        try await door.auditReads.read(as: caller.organization, body)
+    }
+
     /// Makes a change of the caller's organization.
     package func perform<C: Change>(_ change: C) async throws -> C.Output {
         try await store.perform(change, in: caller.organization)

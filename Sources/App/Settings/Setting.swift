@@ -6,6 +6,8 @@ package enum Setting: String, CaseIterable, Sendable {
     case databaseStatements = "database_statements"
     case databasePoolSize = "database_pool_size"
     case databaseVolatile = "database_volatile"
+    case auditReadURL = "audit_read_url"
+    case auditReadPoolSize = "audit_read_pool_size"
     case publicURL = "public_url"
     case bind
     case metricsBind = "metrics_bind"
@@ -32,6 +34,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .databaseStatements: "prepared"
         case .databasePoolSize: "12"
         case .databaseVolatile: "refuse"
+        case .auditReadPoolSize: "4"
         case .bind: "127.0.0.1:8080"
         case .metricsBind: "127.0.0.1:9464"
         case .trustedProxies: ""
@@ -45,7 +48,8 @@ package enum Setting: String, CaseIterable, Sendable {
         case .roles: "web,worker,sequencer"
         case .logLevel: "info"
         case .checkpointCopies: "/var/lib/rollcall/checkpoints"
-        case .databaseURL, .databaseDirectURL, .publicURL, .tlsCertificate, .tlsKey, .keyring, .checkpointKey,
+        case .databaseURL, .databaseDirectURL, .auditReadURL, .publicURL, .tlsCertificate, .tlsKey, .keyring,
+            .checkpointKey,
             .proxyCredentials:
             nil
         }
@@ -53,7 +57,7 @@ package enum Setting: String, CaseIterable, Sendable {
 
     package var isSecret: Bool {
         switch self {
-        case .databaseURL, .databaseDirectURL, .keyring, .checkpointKey, .proxyCredentials, .tlsKey: true
+        case .databaseURL, .databaseDirectURL, .auditReadURL, .keyring, .checkpointKey, .proxyCredentials, .tlsKey: true
         default: false
         }
     }
@@ -65,6 +69,9 @@ package enum Setting: String, CaseIterable, Sendable {
         case .databaseStatements: "prepared, or unnamed for a pooler in transaction mode"
         case .databasePoolSize: "connections of this process at most"
         case .databaseVolatile: "refuse, or allow a server that may lose acknowledged commits (tests only)"
+        case .auditReadURL:
+            "PostgreSQL for searches and exports of the log, perhaps a replica; database_url if not said"
+        case .auditReadPoolSize: "connections for those at most, besides the others"
         case .publicURL: "how outsiders reach this service; the issuer of tokens; no trailing slash"
         case .bind: "host:port of the HTTP server"
         case .metricsBind: "host:port of /metrics, or off"

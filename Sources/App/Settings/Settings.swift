@@ -10,6 +10,8 @@ package import Postgres
 package struct Settings: Sendable {
     package var database: PostgresPoolConfiguration
     package var databaseDirectURL: String
+    /// For searches and exports of the log, so that no auditor waits for requests, and no request for an auditor.
+    package var auditReads: PostgresPoolConfiguration
     /// Whether a database that may lose acknowledged commits is served all the same.
     package var allowsVolatileDatabase: Bool
     package var publicURL: String
@@ -41,6 +43,7 @@ package struct Settings: Sendable {
     /// Refuses a missing or unusable value with the name of its setting; a secret's value stands in no error.
     package init(_ reader: SettingsReader) throws {
         database = try Self.database(reader)
+        auditReads = try Self.auditReads(reader)
         databaseDirectURL = try Self.required(.databaseDirectURL, in: reader)
         allowsVolatileDatabase = try Self.word(.databaseVolatile, ["refuse": false, "allow": true], in: reader)
         publicURL = try Self.publicURL(reader)
@@ -91,6 +94,15 @@ package struct Settings: Sendable {
             throw SettingsError.invalid(Setting.databasePoolSize.environmentName, "is not a number from 2 to 500")
         }
         return PostgresPoolConfiguration(connection: connection, size: size)
+    }
+
+    private static func auditReads(_ reader: SettingsReader) throws -> PostgresPoolConfiguration {
+        var connection = try database(reader).connection
+        if let url = reader[.auditReadURL], !url.isEmpty { connection.connectionString = url }
+        guard let size = reader[.auditReadPoolSize].flatMap({ Int($0) }), (1...100).contains(size) else {
+            throw SettingsError.invalid(Setting.auditReadPoolSize.environmentName, "is not a number from 1 to 100")
+        }
+        return PostgresPoolConfiguration(connection: connection, size: size, minimum: 0)
     }
 
     /// Refuses a setting that is missing or empty.
