@@ -39,6 +39,7 @@ extension [Resource] {
 
 extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let configuration = product(name: "Configuration", package: "swift-configuration")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
@@ -69,6 +70,7 @@ extension Target.Dependency {
     static let systemPackage = product(name: "SystemPackage", package: "swift-system")
     static let tracing = product(name: "Tracing", package: "swift-distributed-tracing")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let x509 = product(name: "X509", package: "swift-certificates")
     static let yams = product(name: "Yams", package: "Yams")
 
     /// What a door may use besides Edge.
@@ -134,6 +136,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.10.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
@@ -163,7 +167,7 @@ let package = Package(
 
         // Pure rooms.
         .room("Filter"),
-        .room("Transparency", uses: [.crypto]),
+        .room("Transparency", uses: [.asn1, .crypto, .x509]),
         .room("Evidence", uses: ["Transparency"]),
         .room(
             "Domain",
@@ -204,7 +208,7 @@ let package = Package(
             uses: ["Domain", .asyncHTTPClient, .httpTypes, .nioCore, .nioHTTP1, .nioPosix, .nioSSL]
         ),
         .engine("Provisioning"),
-        .engine("AuditLog", uses: [.nioPosix, .systemPackage]),
+        .engine("AuditLog", uses: ["Outbound", .httpTypes, .nioPosix, .systemPackage]),
 
         // Composition, and the program.
         .room(
@@ -231,7 +235,7 @@ let package = Package(
 
         .executableTarget(
             name: "rollcall-verify",
-            dependencies: ["Transparency", .argumentParser],
+            dependencies: ["Evidence", "Transparency", .argumentParser, .crypto],
             swiftSettings: .strict
         ),
 
@@ -294,7 +298,11 @@ let package = Package(
         ),
         .tests(
             "AuditLog",
-            uses: ["AuditLog", "TestSupport", "Storage", "Postgres", "Domain", "Transparency", .logging]
+            uses: [
+                "AuditLog", "Outbound", "TestSupport", "Storage", "Postgres", "Domain", "Transparency", .logging,
+                .nioCore,
+                .nioHTTP1, .nioPosix,
+            ]
         ),
         .tests("Outbound", uses: ["Outbound", "Domain", "TestSupport", .httpTypes, .nioCore]),
         .tests(
@@ -304,7 +312,7 @@ let package = Package(
                 .nioPosix,
             ]
         ),
-        .tests("RollcallVerify", uses: ["rollcall-verify", "Transparency", .argumentParser]),
+        .tests("RollcallVerify", uses: ["rollcall-verify", "Evidence", "Transparency", .argumentParser, .crypto]),
         .tests(
             "Rollcall",
             uses: ["rollcall", "Transparency", "TestSupport", .argumentParser],

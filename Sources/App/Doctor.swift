@@ -159,6 +159,9 @@ package struct Doctor: Sendable {
             \(logs.logs) logs, \(logs.halted) of them halted; the oldest entry without an index waits for \
             \(logs.oldestPendingAge.components.seconds) s
             """
+        if let halted = try await store.read(as: .root, { try await $0.log()?.halted }) {
+            return (.fail, found + "; the root log: \(halted)", "Operations says what helps, and how to adopt it")
+        }
         if logs.halted > 0 {
             return (.fail, found, "nothing of it is signed: `rollcall audit log` says why, Operations what helps")
         }

@@ -169,6 +169,13 @@ package struct Server: Sendable {
             keys: checkpoints.keys,
             copies: CheckpointCopies(directory: checkpoints.copies),
             publicURL: settings.publicURL,
+            attestor: settings.attesters.isEmpty
+                ? nil
+                : RootAttestor(
+                    store: store,
+                    outbound: OutboundClient(policy: .operatorChosen),
+                    attesters: settings.attesters
+                ),
             logger: logger
         )
     }

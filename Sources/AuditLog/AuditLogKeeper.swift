@@ -1,6 +1,7 @@
 // AuditLog: the engine of the log. `LogSequencer` leads every organization's log while it has the turn: it gives waiting
 // leaves their indexes, signs what has grown and keeps a copy of each checkpoint outside the database. What it may do next is
-// decided by the pure `Sequencer` (Transparency); `LedLog` only does it. `AuditLogKeeper` keeps the log's house: partitions
+// decided by the pure `Sequencer` (Transparency); `LedLog` only does it. `RootAttestor` has witnesses and a time stamp authority
+// vouch for the root log of all checkpoints. `AuditLogKeeper` keeps the log's house: partitions
 // ahead of time, and summaries of what was refused to callers that proved nothing.
 //
 // Entries themselves are written by Storage, in the transaction of what they tell.

@@ -2,7 +2,7 @@
 //
 // Owns: one entry in the formats of the systems that collect entries (`ExportFormat`, `EntryWriter`), the one table of
 // an entry's fields from which every format takes its names (`EntryField`), and text that is safe in a spreadsheet
-// (`SpreadsheetText`). Pure: a leaf's bytes in, bytes out; no clock, no files, no network, so that server and offline
+// (`SpreadsheetText`); the shape of a bundle of evidence (`BundleManifest`). Pure: a leaf's bytes in, bytes out; no clock, no files, no network, so that server and offline
 // verifier can share it.
 //
 // Lives elsewhere: what a leaf says (Domain), its hash and its proof (Transparency), reading rows (Storage), sending

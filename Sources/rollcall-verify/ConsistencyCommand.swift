@@ -25,8 +25,11 @@ struct ConsistencyCommand: Verb {
 
     func check() throws -> Report {
         let (older, newer) = (try InputFile.checkpoint(old), try InputFile.checkpoint(new))
+        let trust = try trust.trust()
         _ = try trust.verify(older, in: old)
         let signatures = try trust.verify(newer, in: new)
+        let anchored = try trust.anchored()
+        try anchored?.require(newer.checkpoint, in: new)
         try older.isOfSameLog(as: newer, old)
         let (from, to) = (older.checkpoint, newer.checkpoint)
         guard from.size <= to.size else {
@@ -34,7 +37,11 @@ struct ConsistencyCommand: Verb {
         }
         // Every log goes on from the empty one.
         if from.size > 0 { try prove(from, to) }
-        return Report(checkpoint: to, signatures: signatures, more: [("goes_on_from", .integer(from.size))])
+        return Report(
+            checkpoint: to,
+            signatures: signatures + (anchored?.signatures ?? []),
+            more: [("goes_on_from", .integer(from.size))] + (anchored?.told ?? [])
+        )
     }
 
     private func prove(_ from: Checkpoint, _ to: Checkpoint) throws {

@@ -30,7 +30,10 @@ struct EntryCommand: Verb {
         } catch {
             throw Fault(error, in: receipt)
         }
+        let trust = try trust.trust()
         let signatures = try trust.verify(proof.signed, in: receipt)
+        let anchored = try trust.anchored()
+        try anchored?.require(proof.signed.checkpoint, in: receipt)
         do throws(TreeError) {
             try proof.verify(leaf: .leaf(entry))
         } catch {
@@ -44,8 +47,8 @@ struct EntryCommand: Verb {
         }
         return Report(
             checkpoint: proof.signed.checkpoint,
-            signatures: signatures,
-            more: [("index", .integer(proof.index))]
+            signatures: signatures + (anchored?.signatures ?? []),
+            more: [("index", .integer(proof.index))] + (anchored?.told ?? [])
         )
     }
 }

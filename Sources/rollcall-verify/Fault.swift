@@ -11,6 +11,7 @@ enum FaultKind: Int32, CaseIterable {
     case witness = 16
     case rolledBack = 17
     case forked = 18
+    case timestamp = 19
 
     var word: String {
         switch self {
@@ -23,6 +24,7 @@ enum FaultKind: Int32, CaseIterable {
         case .witness: "witness"
         case .rolledBack: "rolled-back"
         case .forked: "forked"
+        case .timestamp: "timestamp"
         }
     }
 
@@ -37,6 +39,7 @@ enum FaultKind: Int32, CaseIterable {
         case .witness: "too few witnesses have cosigned"
         case .rolledBack: "the log is smaller than it was"
         case .forked: "the log contradicts what it said before"
+        case .timestamp: "no authority that you believe says when it was"
         }
     }
 }
@@ -63,6 +66,16 @@ struct Fault: Error, Equatable {
             case .notSigned, .signatureWrong, .timeImpossible: .signature
             case .otherOrigin: .origin
             case .quorumMissing: .witness
+            }
+        self.init(kind, file, "\(error)")
+    }
+
+    /// Of a time stamp.
+    init(_ error: TimestampError, in file: String) {
+        let kind: FaultKind =
+            switch error {
+            case .malformed, .algorithm: .malformed
+            case .refused, .otherImprint, .otherNonce, .notTrusted, .notAnAuthority, .signatureWrong: .timestamp
             }
         self.init(kind, file, "\(error)")
     }

@@ -8,11 +8,14 @@ struct RangeCommand: Verb {
         discussion: """
             The directory is what `rollcall audit export --log` writes: checkpoint, tile/ and tile/entries/ as \
             C2SP tlog-tiles lays them out. With --since, the log also has to go on from a checkpoint that you \
-            kept: only that shows that nothing was taken back since.
+            kept: only that shows that nothing was taken back since. With --anchor, it goes on from one that the \
+            root log holds, whose witnesses are asked for in place of the log's own, and as far as that one goes \
+            it is witnessed.
 
             EXAMPLES
               rollcall-verify range ./log --policy policy.txt
               rollcall-verify range ./log --vkey "$VKEY" --since last-year.checkpoint
+              rollcall-verify range ./log --policy policy.txt --anchor ./log/anchor
               rollcall-verify range ./log --policy policy.txt -o json
             """
     )
@@ -28,24 +31,29 @@ struct RangeCommand: Verb {
     func check() throws -> Report {
         let directory = LogDirectory(path: log)
         let signed = try InputFile.checkpoint(directory.checkpointPath)
+        let trust = try trust.trust()
         let signatures = try trust.verify(signed, in: directory.checkpointPath)
-        let held = try since.map { file in
+        let anchored = try trust.anchored()
+        try anchored?.signed.isOfSameLog(as: signed, anchored?.file ?? log)
+        var held = try since.map { file in
             let kept = try InputFile.checkpoint(file)
             _ = try trust.verify(kept, in: file)
             try kept.isOfSameLog(as: signed, file)
             return (kept.checkpoint, file)
         }
+        if let anchored { held.append((anchored.signed.checkpoint, anchored.file)) }
         let walk = LogWalk(directory: directory, checkpoint: signed.checkpoint, held: held)
         let counts = try walk.run()
         return Report(
             checkpoint: signed.checkpoint,
-            signatures: signatures,
+            signatures: signatures + (anchored?.signatures ?? []),
             more: [
                 ("entries", .integer(counts.entries)), ("bytes", .integer(counts.bytes)),
+                ("asked_for_witnesses", .bool(trust.policy.asksForWitnesses)),
                 ("goes_on_from", .array(walk.held.map { .integer($0.checkpoint.size) })),
                 // No fault: a log may have grown while it was copied. But what stands there is not proved.
                 ("not_covered", .array(directory.entriesBeyond(signed.checkpoint.size).map(JSON.string))),
-            ]
+            ] + (anchored?.told ?? [])
         )
     }
 }

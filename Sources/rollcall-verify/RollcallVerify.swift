@@ -2,7 +2,7 @@
 //
 // One file a verb. It reads files and nothing else: no network, no settings, no clock. `LogDirectory` reads the files,
 // `LogWalk` goes through a whole log, `TrustOptions` is whom one believes, `Fault` is what can be wrong and its exit code,
-// `Report` what is printed. Formats, hashes and signatures are Transparency's.
+// `Report` what is printed, `BundleDirectory` a bundle of evidence. Formats, hashes and signatures are Transparency's.
 
 import ArgumentParser
 import Foundation
@@ -20,7 +20,7 @@ struct RollcallVerify: ParsableCommand {
             """ + "\n" + FaultKind.allCases.map { "  \($0.rawValue) \($0.word): \($0.meaning)" }.joined(separator: "\n")
         ,
         version: "0.1.0",
-        subcommands: [EntryCommand.self, RangeCommand.self, ConsistencyCommand.self]
+        subcommands: [EntryCommand.self, RangeCommand.self, ConsistencyCommand.self, BundleCommand.self]
     )
 
     static func main() {

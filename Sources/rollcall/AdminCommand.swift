@@ -71,18 +71,24 @@ struct AdminCommand: ParsableCommand {
 
                     EXAMPLES
                       rollcall admin log adopt --organization acme
+                      rollcall admin log adopt --root
                     """
             )
-            @Option(help: "Slug of the organization.") var organization: String
+            @Option(help: "Slug of the organization.") var organization: String?
+            @Flag(help: "The root log of all organizations' checkpoints; each organization is told.") var root = false
             @OptionGroup var options: SettingsOptions
             @OptionGroup var output: OutputOptions
 
+            func validate() throws {
+                guard root == (organization == nil) else { throw ValidationError("give --organization or --root") }
+                guard organization.map({ Slug($0) != nil }) ?? true else {
+                    throw ValidationError("--organization is no slug")
+                }
+            }
+
             func run() async throws {
-                guard let slug = Slug(organization) else { throw CommandFailure(.usage, "--organization is no slug") }
                 try await options.withOwnersStore { store in
-                    guard let id = try await store.organization(slug: slug) else {
-                        throw CommandFailure(.notFound, "there is no organization \(slug)")
-                    }
+                    let id = try await adopted(in: store)
                     let copies = CheckpointCopies(
                         directory: try Settings.required(.checkpointCopies, in: try await options.reader())
                     )
@@ -99,6 +105,14 @@ struct AdminCommand: ParsableCommand {
                 }
             }
 
+            private func adopted(in store: Store) async throws -> OrganizationID {
+                guard let slug = organization.flatMap({ Slug($0) }) else { return .root }
+                guard let id = try await store.organization(slug: slug) else {
+                    throw CommandFailure(.notFound, "there is no organization \(slug)")
+                }
+                return id
+            }
+
             private func adopt(
                 _ organization: OrganizationID,
                 in store: Store,
@@ -108,7 +122,7 @@ struct AdminCommand: ParsableCommand {
                 do {
                     return try await store.adoptLog(of: organization, copies: copies, by: attribution)
                 } catch ChangeRefusal.notFound {
-                    throw CommandFailure(.notFound, "the organization has no log yet")
+                    throw CommandFailure(.notFound, "there is no such log yet")
                 } catch ChangeRefusal.conflict(let why) {
                     throw CommandFailure(.conflict, why)
                 }

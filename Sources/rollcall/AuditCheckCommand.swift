@@ -13,7 +13,8 @@ extension AuditCommand {
             discussion: """
                 For an operator: works on ROLLCALL_DATABASE_DIRECT_URL, as the owner; no server is needed, and none is \
                 in the way. Reads every entry and writes nothing. Finds what a copy of the log cannot show: columns \
-                that search goes by, what waits for its index, triggers and rights. Ends with 1 if there is a fault.
+                that search goes by, what waits for its index, triggers and rights. The root log of all organizations' \
+                checkpoints is checked where no organization is named. Ends with 1 if there is a fault.
 
                 Checkpoints are believed by ROLLCALL_CHECKPOINT_KEY, and have to agree with the copies in \
                 ROLLCALL_CHECKPOINT_COPIES and with every --checkpoint that was kept elsewhere.
@@ -73,13 +74,16 @@ extension AuditCommand {
             }
         }
 
-        private func wanted(in store: Store) async throws -> [(OrganizationID, Slug)] {
+        /// Logs, and what to call each. With none named, the root log too.
+        private func wanted(in store: Store) async throws -> [(OrganizationID, String)] {
             let all = try await store.organizations()
-            guard let organization else { return all.map { ($0.id, $0.slug) } }
+            guard let organization else {
+                return all.map { ($0.id, $0.slug.description) } + [(.root, "(root log)")]
+            }
             guard let one = all.first(where: { $0.slug.description == organization }) else {
                 throw CommandFailure(.notFound, "there is no organization \(organization)")
             }
-            return [(one.id, one.slug)]
+            return [(one.id, one.slug.description)]
         }
 
         private func copy(of organization: OrganizationID, in copies: CheckpointCopies?) async throws -> [LogCheck.Kept]
@@ -99,14 +103,14 @@ extension AuditCommand {
             }
         }
 
-        private static func row(_ organization: Slug?, _ fault: LogFault) -> JSON {
+        private static func row(_ organization: String?, _ fault: LogFault) -> JSON {
             [
                 "organization": .orNull(organization), "fault": .string(fault.kind.rawValue),
                 "place": .orNull(fault.place), "found": .string(fault.found),
             ]
         }
 
-        private static func summary(_ report: LogCheckReport, _ slug: Slug) -> String {
+        private static func summary(_ report: LogCheckReport, _ slug: String) -> String {
             let keys = report.believesDatabase ? ", by keys that the database itself names" : ""
             let faults = report.faultCount == 0 ? "no fault" : "faults: \(report.faultCount)"
             return "\(slug): \(report.size) entries checked\(keys), \(faults)"

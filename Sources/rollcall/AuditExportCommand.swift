@@ -1,3 +1,4 @@
+import App
 import ArgumentParser
 import Evidence
 import Foundation
@@ -12,14 +13,20 @@ extension ExportFormat: ExpressibleByArgument {}
 extension AuditCommand {
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Export entries for another system, or copy the log as verifiers read it.",
+            abstract: "Export entries for another system, or as evidence, or copy the log for verifiers.",
             discussion: """
                 With --format, entries are written in the order of their indexes. The file has its name only once it \
                 is whole; until then it is FILE.partial. A failure says from which index to go on. The export is \
                 itself an entry, and holds no personal value.
 
                 With --log, the directory is laid out as C2SP tlog-tiles says. Run again, it fetches what is new: \
-                full tiles are not fetched twice. The checkpoint is written last, so that what it covers is there.
+                full tiles are not fetched twice. The checkpoint is written last, so that what it covers is there. What \
+                vouches for the log stands in its anchor/. --root copies the root log of all organizations' \
+                checkpoints, which names none of them.
+
+                With --bundle, the entries that --filter, --from and --to select are written with a receipt each, the \
+                checkpoint, what vouches for it, and a manifest with the SHA-256 of every file. --disclose adds what \
+                stands behind digests: then each entry is read on its own, and each read is an entry.
 
                 EXAMPLES
                   rollcall audit export --format ndjson --out entries.ndjson
@@ -28,10 +35,18 @@ extension AuditCommand {
                   rollcall audit export --format cef --from 2026-11-01T00:00:00Z --out -
                   rollcall audit export --log ./log
                   rollcall-verify range ./log --vkey "$VKEY"
+                  rollcall audit export --root ./root
+                  rollcall audit export --bundle ./evidence --filter 'outcome eq "refused"'
+                  rollcall-verify bundle ./evidence --policy policy.txt
                 """
         )
         @Option(help: ArgumentHelp("Copy the whole log into this directory.", valueName: "directory"))
         var log: String?
+        @Option(help: ArgumentHelp("Copy the root log into this directory.", valueName: "directory"))
+        var root: String?
+        @Option(help: ArgumentHelp("Write a bundle of evidence into this directory.", valueName: "directory"))
+        var bundle: String?
+        @Flag(help: "With --bundle: also what stands behind digests.") var disclose = false
         @Option(help: "Write entries in this format.") var format: ExportFormat?
         @Option(help: ArgumentHelp("With --format: the file, or - for stdout.", valueName: "file")) var out: String?
         @Option(help: ArgumentHelp("SCIM filter over the leaf's members.", valueName: "filter")) var filter: String?
@@ -41,19 +56,41 @@ extension AuditCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func validate() throws {
-            guard (log == nil) != (format == nil) else { throw ValidationError("give either --log or --format") }
-            guard (format == nil) == (out == nil) else { throw ValidationError("--format and --out go together") }
-            if log != nil, filter != nil || from != nil || to != nil {
-                throw ValidationError("--log copies the whole log: --filter, --from and --to go with --format")
+            guard [log, root, bundle, format?.rawValue].count(where: { $0 != nil }) == 1 else {
+                throw ValidationError("give one of --log, --root, --bundle and --format")
             }
+            guard (format == nil) == (out == nil) else { throw ValidationError("--format and --out go together") }
+            if log ?? root != nil, filter != nil || from != nil || to != nil {
+                throw ValidationError(
+                    "a copy is of the whole log: --filter, --from and --to go with --format or --bundle"
+                )
+            }
+            guard bundle != nil || !disclose else { throw ValidationError("--disclose goes with --bundle") }
         }
 
         func run() async throws {
             let client = try connection.client()
             if let log {
-                return try await LogCopy(of: try await RemoteLog(client), in: log, isQuiet: quiet).run()
+                // First: what vouches for a checkpoint vouches for one that the copy goes on from.
+                let anchor = try await RemoteAnchor.fetch(client)
+                try await LogCopy(of: try await RemoteLog(client), in: log, isQuiet: quiet).run()
+                try anchor?.write(to: URL(filePath: log).appending(path: BundleFile.anchor))
+                return
             }
-            guard let format, let out else { throw CommandFailure(.usage, "give either --log or --format") }
+            if let root {
+                return try await LogCopy(of: RemoteLog(rootOf: client), in: root, isQuiet: quiet).run()
+            }
+            if let bundle {
+                return try await BundleExport(
+                    client: client,
+                    query: .init(filter: filter, from: from, to: to),
+                    isDisclosing: disclose,
+                    isQuiet: quiet,
+                    directory: URL(filePath: bundle, directoryHint: .isDirectory),
+                    now: SystemClock().now()
+                ).run()
+            }
+            guard let format, let out else { throw CommandFailure(.usage, "give --format and --out") }
             let export = EntryExport(client: client, format: format, filter: filter, isQuiet: quiet)
             let file = try ExportFile(out)
             do {

@@ -66,7 +66,7 @@ extension AuditCommand {
     }
 }
 
-/// The log of the caller's organization on a server.
+/// The log of the caller's organization on a server, or the root log of all.
 struct RemoteLog: Sendable {
     private let client: APIClient
     private let path: String
@@ -78,6 +78,12 @@ struct RemoteLog: Sendable {
             throw CommandFailure(.failure, "the server does not say whose token this is; is --url right?")
         }
         path = "/v1/audit/log/\(organization)/"
+    }
+
+    /// The root log.
+    init(rootOf client: APIClient) {
+        self.client = client
+        path = "/v1/audit/root/"
     }
 
     func checkpoint() async throws(CommandFailure) -> SignedCheckpoint {

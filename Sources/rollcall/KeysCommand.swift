@@ -52,19 +52,24 @@ struct KeysCommand: ParsableCommand {
             discussion: """
                 The file may hold several lines. Each PRIVATE+KEY line signs; to replace a key, put the new one first, \
                 let both sign until every verifier knows the new one, then leave of the old one its line of \
-                --verifier, by which older checkpoints are believed.
+                --verifier, by which older checkpoints are believed, and that of --verifier --root. The root log is \
+                signed with keys of its own that follow from these.
 
                 EXAMPLES
                   rollcall keys checkpoint >checkpoint-key && chmod 600 checkpoint-key
                   rollcall keys checkpoint --verifier --file checkpoint-key --origin "$ORIGIN"
+                  rollcall keys checkpoint --verifier --file checkpoint-key \\
+                    --origin rollcall.example/v1/audit/root --root
                 """
         )
         @Flag(help: "Print the verifier keys of --file for the log --origin.") var verifier = false
         @Option(help: ArgumentHelp("File of the keys.", valueName: "file")) var file: String?
         @Option(help: ArgumentHelp("Origin of the log, as its checkpoints say it.", valueName: "origin"))
         var origin: String?
+        @Flag(help: "With --verifier: the log is the root log of all organizations' checkpoints.") var root = false
 
         func validate() throws {
+            guard verifier || !root else { throw ValidationError("--root goes with --verifier") }
             guard verifier == (file != nil), verifier == (origin != nil) else {
                 throw ValidationError("--verifier, --file and --origin go together")
             }
@@ -79,12 +84,13 @@ struct KeysCommand: ParsableCommand {
             }
             let keys: LogKeys
             do {
-                keys = try CheckpointKeys(
+                let all = try CheckpointKeys(
                     parsing: try String(
                         decoding: TextInput.bytes(from: file, limit: TextInput.largestSecret),
                         as: UTF8.self
                     )
-                ).keys(of: name)
+                )
+                keys = root ? try all.rootKeys(of: name) : try all.keys(of: name)
             } catch let error as CheckpointKeyError {
                 throw CommandFailure(.failure, "\(file): \(error)")
             }

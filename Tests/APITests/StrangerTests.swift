@@ -88,8 +88,9 @@ import Transparency
             let things = try await Self.things(in: api)
             let before = try await api.fixture.owner.query("SELECT sum(version)::bigint AS n FROM sources").only()
             var tried = 0
-            // A scope is known by its name, and a name is nobody's alone.
-            for operation in Operation.all where !operation.pathParameters.isEmpty && operation.id != "removeScope" {
+            // A scope is known by its name, and a name is nobody's alone; neither is the root log.
+            let shared = ["removeScope", "getAuditRootFile"]
+            for operation in Operation.all where !operation.pathParameters.isEmpty && !shared.contains(operation.id) {
                 let prefix = try #require(operation.target?.prefix)
                 let foreign = try #require(things[prefix], "no thing of another organization for \(prefix)")
                 let unknown = prefix + "_01k9qyc5qje1qsv9svhrqgc8zz"
@@ -132,6 +133,21 @@ import Transparency
             }
             #expect(answers[0] == answers[1])
             #expect(try await api.fixture.number("SELECT count(*) FROM source_keys") == 2)
+        }
+    }
+
+    @Test func `the root log is there for every organization's auditors, and nothing of it before its first`()
+        async throws
+    {
+        try await TestAPI.with { api in
+            for path in ["/v1/audit/root/checkpoint", "/v1/audit/root/tile/0/000.p/1"] {
+                let answer = try await api.get(path, as: api.auditor)
+                #expect(answer.status == 404)
+            }
+            let anchor = try await api.get("/v1/audit/anchor", as: api.auditor)
+            #expect(anchor.status == 200 && anchor.body["checkpoint"] == .null)
+            let unclear = try await api.get("/v1/audit/anchor?latest=perhaps", as: api.auditor)
+            #expect(unclear.status == 422)
         }
     }
 

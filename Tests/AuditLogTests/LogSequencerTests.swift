@@ -31,7 +31,8 @@ struct CheckedLog {
             LedLog.Setting(
                 leadership: leadership,
                 keys: keys,
-                originBase: LogSequencer.originBase(of: LogSequencerTests.publicURL)
+                originBase: LogSequencer.originBase(of: LogSequencerTests.publicURL),
+                rootOrigin: CheckpointKeys.rootOrigin(of: LogSequencerTests.publicURL)
             )
         }
 
@@ -39,13 +40,14 @@ struct CheckedLog {
             try await LedLog.open(organization, setting(leadership), store: fixture.store, copies: copies)
         }
 
-        func sequencer() -> LogSequencer {
+        func sequencer(attestor: RootAttestor? = nil) -> LogSequencer {
             LogSequencer(
                 store: fixture.store,
                 directURL: fixture.ownerConnectionString,
                 keys: keys,
                 copies: copies,
                 publicURL: LogSequencerTests.publicURL,
+                attestor: attestor,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             )
         }
@@ -352,7 +354,7 @@ struct CheckedLog {
                 group.addTask { try await scene.sequencer().run() }
                 try await eventually {
                     try await scene.fixture.number(
-                        "SELECT coalesce(sum(checkpoint_size), 0)::bigint FROM audit_logs"
+                        "SELECT coalesce(sum(checkpoint_size), 0)::bigint FROM audit_logs WHERE tenant_id IS NOT NULL"
                     ) == 12
                 }
                 group.cancelAll()

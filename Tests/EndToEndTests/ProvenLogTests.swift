@@ -129,6 +129,62 @@ extension EndToEnd {
             }
         }
 
+        @Test func `evidence goes with what vouches for it, and proves itself`() async throws {
+            try await Development.with("evidence") { development in
+                let key = development.organization()["audit"]?["vkey"]?.string ?? ""
+                for number in 0..<5 {
+                    _ = try await Story.join("b-\(number)", userName: "b\(number)@acme.example", development)
+                }
+                #expect(try await development.settle())
+                let size = try await development.auditor().get("/v1/audit/log").json["size"]?.int64 ?? 0
+                var rootKey = ""
+                try await eventually {
+                    let anchor = try await development.auditor().get("/v1/audit/anchor").json
+                    rootKey = anchor["root_verifier_keys"]?.array?.first?.string ?? ""
+                    let lines = (anchor["checkpoint"]?.string ?? "").split(separator: "\n")
+                    return lines.count > 2 && Int64(lines[1]) ?? 0 >= size
+                }
+                #expect(rootKey.contains("/v1/audit/root+"))
+                let directory = development.home + "-evidence"
+                defer { try? FileManager.default.removeItem(atPath: directory) }
+                try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+                let trust = "--vkey '\(key)' --vkey '\(rootKey)'"
+                let export = "rollcall audit export --home \(development.home) --as-auditor --quiet"
+                try await expect(
+                    0,
+                    "\(export) --log \(directory)/log"
+                        + " && rollcall-verify range \(directory)/log \(trust) --anchor \(directory)/log/anchor"
+                )
+                try await expect(
+                    0,
+                    "\(export) --root \(directory)/root && rollcall-verify range \(directory)/root --vkey '\(rootKey)'"
+                        + " && ! grep -rq org_ \(directory)/root"
+                )
+                let bundle = "\(export) --bundle \(directory)/b --filter 'action eq \"person.created\"' --disclose"
+                try await expect(0, bundle + " && rollcall-verify bundle \(directory)/b \(trust)")
+                try await expect(
+                    0,
+                    "test $(ls \(directory)/b/entries/*.json | wc -l) = 5 && test -s \(directory)/b/anchor/checkpoint"
+                        + " && test $(ls \(directory)/b/entries/*.disclosures | wc -l) = 5"
+                )
+                try await expect(6, bundle)
+                // The key of the other log alone.
+                try await expect(15, "rollcall-verify bundle \(directory)/b --vkey '\(rootKey)'")
+                try await expect(
+                    12,
+                    "cd \(directory)/b/entries && set -- *.disclosures && cp $1 x && cp $2 $1 && mv x $2"
+                        + " && rollcall-verify bundle \(directory)/b \(trust)"
+                )
+                try await expect(2, "\(export) --log x --bundle y")
+                try await expect(2, "\(export) --log x --disclose")
+                // Others see the root log and nothing of this one's.
+                let other = try await development.auditor("globex").get("/v1/audit/root/checkpoint")
+                #expect(other.status == 200 && other.text.contains("/v1/audit/root\n"))
+                #expect(try await development.bearer(nil).get("/v1/audit/root/checkpoint").status == 401)
+                #expect(try await development.auditor().get("/v1/audit/root/tile/9/000").status == 404)
+            }
+        }
+
         private func newestEntry(_ development: Development) async throws -> String {
             let list = try await development.auditor().get("/v1/audit/entries?limit=1")
             return list.items.first?["id"]?.string ?? ""

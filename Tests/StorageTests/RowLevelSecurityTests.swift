@@ -119,7 +119,8 @@ import Testing
             )
             #expect(
                 crossings == [
-                    "access_endings_after", "add_token_key", "app_of_presented", "end_token_key", "expired_waiting",
+                    "access_endings_after", "add_token_key", "anchor_checkpoint", "app_of_presented", "end_token_key",
+                    "expired_waiting",
                     "extend_partitions", "forget_registered_clients", "forget_token_keys", "grant_of_client",
                     "keep_registered_client", "logs_standing", "logs_unpublished", "logs_waiting", "next_deliveries",
                     "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",

@@ -48,6 +48,7 @@ extension Operation {
             guard let (entry, names) = found else { throw EdgeError.notFound }
             var json = entry.json(names)
             json["leaf"] = .string(String(decoding: entry.leaf, as: UTF8.self))
+            json["disclosures"] = disclosing ? .array(entry.disclosures.map { .string($0.encoded) }) : .null
             return .read(json, person: entry.members["person"]?.string.flatMap(PersonID.init))
         },
     ]

@@ -71,12 +71,12 @@ extension Operation {
         ),
     ]
 
-    private enum FileType {
+    enum FileType {
         static let text = "text/plain; charset=utf-8"
         static let bytes = "application/octet-stream"
     }
 
-    private static func file(
+    static func file(
         _ id: String,
         _ path: String,
         _ summary: String,
@@ -147,7 +147,7 @@ extension Operation {
 extension LogView {
     fileprivate static let nothing: JSON.Object = [
         "origin": .null, "size": 0, "root": .null, "checkpoint_size": 0, "published_at": .null, "verifier_keys": [],
-        "halted": .null,
+        "halted": .null, "key_endorsements": [],
     ]
 
     fileprivate var json: JSON.Object {
@@ -159,6 +159,9 @@ extension LogView {
             "published_at": publishedAt.map { .string($0.description) } ?? .null,
             "verifier_keys": .array(verifierKeys.map(JSON.string)),
             "halted": halted.map(JSON.string) ?? .null,
+            "key_endorsements": .array(
+                endorsements.map { .string(String(decoding: $0.note.bytes, as: UTF8.self)) }
+            ),
         ]
     }
 }
@@ -178,6 +181,10 @@ extension Schema {
             array(of: string).described("As the log says. Get them from somebody else before you believe them.")
         ),
         ("halted", string.orNull.described("Why nothing is signed before an operator has looked.")),
+        (
+            "key_endorsements",
+            array(of: string).described("Signed notes in which a key of the log vouches for another one.")
+        ),
     ]).named(
         "AuditLog",
         example: [
@@ -190,7 +197,7 @@ extension Schema {
                 +AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k
                 """
             ],
-            "halted": .null,
+            "halted": .null, "key_endorsements": [],
         ]
     )
 

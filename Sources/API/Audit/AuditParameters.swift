@@ -121,7 +121,21 @@ extension Schema {
     ).named("FoundAuditEntry", example: .object(example.merged(with: ["index": 20_852_162])))
 
     static let wholeAuditEntry = Schema.object(
-        leafMembers + [("leaf", .string.described("RFC 8785 JSON, exactly as hashed."))],
+        leafMembers + [
+            ("leaf", .string.described("RFC 8785 JSON, exactly as hashed.")),
+            (
+                "disclosures",
+                .array(of: .string).orNull.described(
+                    """
+                    What stands behind the leaf's digests, encoded as it was hashed (RFC 9901 section 4.2); null for callers \
+                    that see none.
+                    """
+                )
+            ),
+        ],
         isOpen: true
-    ).named("WholeAuditEntry", example: .object(example.merged(with: ["leaf": "{\"action\":\"grant.suspended\",…}"])))
+    ).named(
+        "WholeAuditEntry",
+        example: .object(example.merged(with: ["leaf": "{\"action\":\"grant.suspended\",…}", "disclosures": []]))
+    )
 }

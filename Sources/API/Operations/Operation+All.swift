@@ -9,6 +9,7 @@ extension Operation {
         integrations,
         grants, grantKeys,
         apps, authorizations,
-        auditEntries, reportedAuditEntries, auditSearch, savedQueries, auditExport, auditLog, openAPI,
+        auditEntries, reportedAuditEntries, auditSearch, savedQueries, auditExport, auditLog, rootLog,
+        openAPI,
     ].flatMap(\.self)
 }

@@ -18,6 +18,9 @@ package enum Setting: String, CaseIterable, Sendable {
     case keyring
     case checkpointKey = "checkpoint_key"
     case checkpointCopies = "checkpoint_copies"
+    case witnessPolicy = "witness_policy"
+    case timestampURL = "timestamp_url"
+    case timestampCertificates = "timestamp_certificates"
     case proxyCredentials = "proxy_credentials"
     case clientRegistration = "client_registration"
     case clientDocuments = "client_documents"
@@ -49,8 +52,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .logLevel: "info"
         case .checkpointCopies: "/var/lib/rollcall/checkpoints"
         case .databaseURL, .databaseDirectURL, .auditReadURL, .publicURL, .tlsCertificate, .tlsKey, .keyring,
-            .checkpointKey,
-            .proxyCredentials:
+            .checkpointKey, .witnessPolicy, .timestampURL, .timestampCertificates, .proxyCredentials:
             nil
         }
     }
@@ -82,6 +84,9 @@ package enum Setting: String, CaseIterable, Sendable {
         case .keyring: "keys that seal and digest, a line each: id and base64 of 32 bytes; the first is primary"
         case .checkpointKey: "keys that sign the log, a line each; read by the sequencer, which rests without them"
         case .checkpointCopies: "directory of the last checkpoints, shared by all sequencers, restored with no database"
+        case .witnessPolicy: "C2SP tlog-policy text: witnesses with their URLs are asked to cosign the root log"
+        case .timestampURL: "where an authority stamps the root log's checkpoints with a time (RFC 3161)"
+        case .timestampCertificates: "PEM certificates of that authority, or of who issued them"
         case .proxyCredentials: "who may ask for checks, a line each: name, organization id or *, secret"
         case .clientRegistration: "on: programs may register themselves as apps (RFC 7591); or off"
         case .clientDocuments: "on: apps may be known by the https address of a document; or off"

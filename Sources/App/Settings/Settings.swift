@@ -23,6 +23,8 @@ package struct Settings: Sendable {
     package var keyring: Keyring
     /// nil: this process sequences and signs nothing.
     package var checkpoints: (keys: CheckpointKeys, copies: String)?
+    /// Who is asked to vouch for the root log; nobody where none are set.
+    package var attesters: Attesters
     /// Nobody where none are set.
     package var proxyCredentials: ProxyCredentials
     /// Whether programs may register themselves (RFC 7591).
@@ -61,6 +63,7 @@ package struct Settings: Sendable {
         if roles.isEmpty { throw SettingsError.invalid(Setting.roles.environmentName, "names no role") }
         logLevel = try Self.logLevel(reader)
         checkpoints = roles.contains(.sequencer) ? try Self.checkpoints(reader) : nil
+        attesters = try Self.attesters(reader)
     }
 
     /// What the log is signed with, and where copies of its checkpoints are; nil where no key is set.

@@ -2,7 +2,7 @@ package import Domain
 package import Storage
 package import Transparency
 
-/// Checks an organization's log in the live database, entry by entry, while it goes on growing: against itself, and against
+/// Checks an organization's log, or the root log, in the live database, entry by entry, while it goes on growing: against itself, and against
 /// checkpoints that were kept where nobody of the database reaches. What a copy of the log shows is `rollcall-verify`'s;
 /// this one sees also what is not copied: columns that search goes by, the queue, triggers and rights.
 ///
@@ -78,9 +78,10 @@ package struct LogCheck {
             let end = min(first + Self.page, size)
             let places = (first / TileCoordinate.fullWidth...(end - 1) / TileCoordinate.fullWidth)
                 .compactMap { TileCoordinate.at(level: 0, index: $0, size: size) }
-            let (entries, tiles) = try await read { [first] transaction in
+            let (entries, leaves, tiles) = try await read { [first, organization] transaction in
                 (
-                    try await transaction.indexedEntries(from: first, before: end),
+                    try await organization == .root ? [] : transaction.indexedEntries(from: first, before: end),
+                    try await organization == .root ? transaction.rootLeaves(from: first, before: end) : [:],
                     try await transaction.tiles(places)
                 )
             }
@@ -92,7 +93,11 @@ package struct LogCheck {
             var grown: [Tile] = []
             for index in first..<end {
                 let (tile, offset) = index.quotientAndRemainder(dividingBy: TileCoordinate.fullWidth)
-                guard let hash = hash(of: index, known[index], in: held[tile].map { $0[offset] }) else {
+                let inTree = held[tile].map { $0[offset] }
+                let hash =
+                    organization == .root
+                    ? rootHash(of: index, leaves[index], in: inTree) : hash(of: index, known[index], in: inTree)
+                guard let hash else {
                     found(.tileAltered, at: "\(index)", "neither an entry nor a tile: nothing behind it can be checked")
                     return false
                 }
@@ -147,6 +152,19 @@ package struct LogCheck {
         return tree ?? hash
     }
 
+    /// As above for the root log, whose leaves stand in no column besides.
+    private mutating func rootHash(of index: Int, _ leaf: [UInt8]?, in tree: MerkleHash?) -> MerkleHash? {
+        guard let leaf else {
+            found(.entryMissing, at: "\(index)", "no leaf has this index")
+            return tree
+        }
+        let hash = MerkleHash.leaf(leaf)
+        if let tree, tree != hash {
+            found(.leafAltered, at: "\(index)", "it hashes to \(hash.base64), the tree has \(tree.base64)")
+        }
+        return tree ?? hash
+    }
+
     private mutating func lookForNamed() async throws {
         guard !named.isEmpty else { return }
         let digests = Array(named.keys)
@@ -189,7 +207,8 @@ package struct LogCheck {
         }
         let policy: LogPolicy
         do {
-            let believed = try keys?.keys(of: origin).believed ?? view.verifierKeys.map { try NoteVerifierKey($0) }
+            let own = try keys.map { try organization == .root ? $0.rootKeys(of: origin) : $0.keys(of: origin) }
+            let believed = try own?.believed ?? view.verifierKeys.map { try NoteVerifierKey($0) }
             policy = try LogPolicy(logs: believed)
         } catch {
             found(.checkpointUnproved, "the keys that the database names are none")

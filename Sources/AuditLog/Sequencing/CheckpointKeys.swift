@@ -40,6 +40,12 @@ package struct CheckpointKeys: Sendable {
         (self.signing, self.former) = (signing, former)
     }
 
+    /// What the origin of the root log is made of.
+    package static func rootOrigin(of publicURL: String) -> String {
+        let start = publicURL.firstRange(of: "://")?.upperBound ?? publicURL.startIndex
+        return publicURL[start...] + "/v1/audit/root"
+    }
+
     /// A line for a new key; its name says what it is for and counts nowhere.
     package static func line(using randomness: some Randomness) throws(NoteError) -> String {
         guard let name = NoteKeyName("checkpoints") else { throw .malformed(.signingKey, line: 0) }
@@ -56,6 +62,18 @@ package struct CheckpointKeys: Sendable {
         }
         return LogKeys(signing: named, believed: believed)
     }
+
+    /// What the root log is signed with and believed by: keys that follow from these, so that a policy may list the root log
+    /// beside an organization's, which would be one key twice.
+    package func rootKeys(of origin: NoteKeyName) throws(NoteError) -> LogKeys {
+        var derived: [NoteSigningKey] = []
+        for key in signing { derived.append(try key.derived(for: "rollcall root log", named: origin)) }
+        var believed = derived.map(\.verifier)
+        for key in former {
+            believed.append(try NoteVerifierKey(name: origin, kind: key.kind, publicKey: key.publicKey))
+        }
+        return LogKeys(signing: derived, believed: believed)
+    }
 }
 
 /// The keys of one log, under its origin.
@@ -70,6 +88,19 @@ package struct LogKeys: Sendable {
 
     /// What verifiers are to believe from now on.
     package var current: [NoteVerifierKey] { signing.map(\.verifier) }
+
+    /// What each key that signs has to say for the others that do, less what was said already.
+    func endorsements(beyond known: [KeyEndorsement]) throws(NoteError) -> [KeyEndorsement] {
+        var made: [KeyEndorsement] = []
+        for key in signing {
+            for other in current where other != key.verifier {
+                let endorsement = try KeyEndorsement(of: other, by: key)
+                let isKnown = known.contains { $0.note.text == endorsement.note.text && $0.isSigned(by: key.verifier) }
+                if !isKnown { made.append(endorsement) }
+            }
+        }
+        return made
+    }
 
     /// The checkpoint under the signature of every key that signs.
     func sign(_ checkpoint: Checkpoint) throws(NoteError) -> SignedCheckpoint {

@@ -20,6 +20,8 @@ struct LedLog {
         let keys: CheckpointKeys
         /// Host and path under which logs are served, with the slash at its end: an origin is this and the organization's id.
         let originBase: String
+        /// Of the root log, where there is none yet.
+        let rootOrigin: String
     }
 
     enum Standing: Hashable {
@@ -36,23 +38,29 @@ struct LedLog {
         var description: String { "\(origin) cannot be the origin of a log" }
     }
 
-    /// Takes up the log of an organization, making it where there is none.
+    /// Takes up the log of an organization, or the root log, making it where there is none.
     static func open(
         _ organization: OrganizationID,
         _ setting: Setting,
         store: Store,
         copies: CheckpointCopies
     ) async throws -> LedLog {
-        let proposed = setting.originBase + organization.description
+        let isRoot = organization == .root
+        let proposed = isRoot ? setting.rootOrigin : setting.originBase + organization.description
+        func keys(of origin: NoteKeyName) throws -> LogKeys {
+            try isRoot ? setting.keys.rootKeys(of: origin) : setting.keys.keys(of: origin)
+        }
         guard let proposedName = NoteKeyName(proposed) else { throw OriginUnusable(origin: proposed) }
         let opened = try await store.openLog(
             of: organization,
             origin: proposed,
-            verifierKeys: try setting.keys.keys(of: proposedName).current.map(\.text),
+            verifierKeys: try keys(of: proposedName).current.map(\.text),
             leadership: setting.leadership
         )
         guard let origin = NoteKeyName(opened.origin) else { throw OriginUnusable(origin: opened.origin) }
-        let keys = try setting.keys.keys(of: origin)
+        let keys = try keys(of: origin)
+        let endorsements = try keys.endorsements(beyond: opened.endorsements)
+        if !endorsements.isEmpty { try await store.keep(endorsements, of: organization) }
         var log = LedLog(
             organization: organization,
             machine: try Sequencer(origin: origin, keys: keys.believed, epoch: setting.leadership),

@@ -5,14 +5,16 @@ import ServiceLifecycle
 package import Storage
 import Transparency
 
-/// Leads the logs of every organization while it has the turn: gives indexes to what waits, signs what has grown, and
-/// publishes it. Any number of nodes may run one; one of them leads.
+/// Leads the logs of every organization, and the root log of their checkpoints, while it has the turn: gives indexes to what
+/// waits, signs what has grown, and publishes it. Any number of nodes may run one; one of them leads.
 package struct LogSequencer: Service {
     private let store: Store
     private let directURL: String
     private let keys: CheckpointKeys
     private let copies: CheckpointCopies
     private let originBase: String
+    private let rootOrigin: String
+    private let attestor: RootAttestor?
     private let logger: Logger
 
     /// Between two looks for leaves that wait.
@@ -24,13 +26,15 @@ package struct LogSequencer: Service {
     /// Logs that are kept open; the others are taken up again when they have something.
     package static let mostOpen = 4096
 
-    /// `directURL` leads to the database without a pooler. `publicURL` is what origins of new logs are made of.
+    /// `directURL` leads to the database without a pooler. `publicURL` is what origins of new logs are made of. `attestor` works
+    /// while this one leads.
     package init(
         store: Store,
         directURL: String,
         keys: CheckpointKeys,
         copies: CheckpointCopies,
         publicURL: String,
+        attestor: RootAttestor? = nil,
         logger: Logger
     ) {
         self.store = store
@@ -38,6 +42,8 @@ package struct LogSequencer: Service {
         self.keys = keys
         self.copies = copies
         originBase = Self.originBase(of: publicURL)
+        rootOrigin = CheckpointKeys.rootOrigin(of: publicURL)
+        self.attestor = attestor
         self.logger = logger
     }
 
@@ -52,7 +58,7 @@ package struct LogSequencer: Service {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
-                    if let leadership = try await Leadership.claim(directURL) { await lead(leadership) }
+                    if let leadership = try await Leadership.claim(directURL) { await leadAttested(leadership) }
                 } catch {
                     logger.warning(
                         "The turn to sequence could not be asked for",
@@ -65,12 +71,26 @@ package struct LogSequencer: Service {
         }
     }
 
+    /// Leads, while others are asked to vouch for what was published.
+    private func leadAttested(_ leadership: Leadership) async {
+        await withTaskGroup(of: Void.self) { group in
+            if let attestor { group.addTask { await attestor.run() } }
+            await lead(leadership)
+            group.cancelAll()
+        }
+    }
+
     private func lead(_ leadership: Leadership) async {
         logger.info("Sequencing", metadata: ["leadership": "\(leadership.number)"])
         var round = LeaderRound(
             store: store,
             copies: copies,
-            setting: .init(leadership: leadership.number, keys: keys, originBase: originBase),
+            setting: .init(
+                leadership: leadership.number,
+                keys: keys,
+                originBase: originBase,
+                rootOrigin: rootOrigin
+            ),
             logger: logger
         )
         var nextPublishing = ContinuousClock.now
@@ -138,8 +158,14 @@ private struct LeaderRound {
     }
 
     mutating func publish() async throws {
-        for organization in try await store.logsUnpublished() where !isDeposed {
+        for organization in try await store.logsUnpublished() where !isDeposed && organization != .root {
             try await with(organization) { try await $0.publish() }
+        }
+        // After the others, so that what they published is in it.
+        if isDeposed { return }
+        try await with(.root) { root in
+            while try await root.sequence() == Sequencer.largestBatch {}
+            try await root.publish()
         }
     }
 

@@ -27,12 +27,46 @@ package struct LogAdoption: SingleChange {
             .organization(organization),
             reason: halted,
             authority: .operatorAccess,
-            after: [
-                "size": .integer(before.size),
-                "root": .string(before.root.base64),
-                "checkpoint_size": .integer(before.signed?.checkpoint.size ?? 0),
-            ]
+            after: Self.told(before)
         )
         return (before, [Recorded(draft, by: attribution)])
+    }
+
+    private static func told(_ log: LogView) -> JSON.Object {
+        [
+            "size": .integer(log.size), "root": .string(log.root.base64),
+            "checkpoint_size": .integer(log.signed?.checkpoint.size ?? 0),
+        ]
+    }
+
+    /// What an organization is told of the root log's adoption.
+    package static func told(
+        to organization: OrganizationID,
+        of log: LogView,
+        by attribution: Attribution
+    ) -> Observation {
+        Observation(
+            AuditDraft(
+                .logAdopted,
+                .organization(organization),
+                reason: log.halted,
+                authority: .operatorAccess,
+                after: told(log).merged(with: ["origin": .string(log.origin)])
+            ),
+            by: attribution
+        )
+    }
+}
+
+extension Store {
+    /// Has the root log go on, once its adoption was told to every organization.
+    package func releaseRootLog() async throws {
+        try await read(as: .root) { transaction in
+            _ = try await transaction.query(
+                """
+                UPDATE audit_logs SET halted = NULL, halted_at = NULL WHERE organization_id = \(transaction.organization)
+                """
+            )
+        }
     }
 }

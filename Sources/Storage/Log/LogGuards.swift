@@ -16,6 +16,12 @@ package struct LogGuards: Sendable {
         ("audit_index", "audit_index_append_only", "refuse_rewriting"),
         ("audit_index", "audit_index_not_truncated", "refuse_rewriting"),
         ("audit_tiles", "audit_tiles_grow", "refuse_regrown_tile"),
+        ("audit_checkpoints", "audit_checkpoints_append_only", "refuse_rewriting"),
+        ("audit_checkpoints", "audit_checkpoints_not_truncated", "refuse_rewriting"),
+        ("root_leaves", "root_leaves_append_only", "refuse_rewriting"),
+        ("root_leaves", "root_leaves_not_truncated", "refuse_rewriting"),
+        ("root_attestations", "root_attestations_append_only", "refuse_rewriting"),
+        ("root_attestations", "root_attestations_not_truncated", "refuse_rewriting"),
     ]
     /// What the functions of those triggers raise; one that does not is another function under the name.
     private static let refusals = [
@@ -76,7 +82,8 @@ extension LogGuards {
         CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
         LEFT JOIN pg_roles grantee ON grantee.oid = acl.grantee
         WHERE c.relnamespace = 'public'::regnamespace AND acl.grantee <> c.relowner
-            AND (c.relname LIKE 'audit\\_entries%' OR c.relname IN ('audit_index', 'audit_blobs'))
+            AND (c.relname LIKE 'audit\\_entries%' OR c.relname IN ('audit_index', 'audit_blobs', 'audit_checkpoints',
+                'root_leaves', 'root_checkpoints', 'root_attestations'))
             AND acl.privilege_type NOT IN ('SELECT', 'INSERT')
         ORDER BY 1
         """

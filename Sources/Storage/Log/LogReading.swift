@@ -15,6 +15,8 @@ package struct LogView: Sendable {
     package let verifierKeys: [String]
     /// Why nothing is signed before an operator has looked.
     package let halted: String?
+    /// The keys' word for one another: who believes a former key comes to believe the present one by them.
+    package let endorsements: [KeyEndorsement]
 }
 
 /// What can be proved of an entry.
@@ -29,7 +31,7 @@ extension OrganizationTransaction {
     package func log() async throws -> LogView? {
         let rows = try await query(
             """
-            SELECT origin, size, root, checkpoint, published_at, verifier_keys, halted FROM audit_logs
+            SELECT origin, size, root, checkpoint, published_at, verifier_keys, halted, key_endorsements FROM audit_logs
             WHERE organization_id = \(organization)
             """
         )
@@ -41,7 +43,8 @@ extension OrganizationTransaction {
                 signed: try row.signedCheckpoint("checkpoint"),
                 publishedAt: try row.decode("published_at"),
                 verifierKeys: try row.decode("verifier_keys"),
-                halted: try row.decode("halted")
+                halted: try row.decode("halted"),
+                endorsements: try row.keyEndorsements("key_endorsements")
             )
         }
     }
@@ -61,7 +64,7 @@ extension OrganizationTransaction {
             guard let whole = BundleCoordinate.at(index: place.index, size: size), place.width <= whole.width else {
                 return nil
             }
-            return try await bundle(place)
+            return try await organization == .root ? rootBundle(place) : bundle(place)
         }
     }
 

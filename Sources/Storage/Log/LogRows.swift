@@ -10,6 +10,8 @@ package struct OpenedLog: Sendable {
     package let database: DatabaseLog
     /// Why it waits for an operator; nil while it does not.
     package let halted: String?
+    /// Its keys' word for one another, as kept so far.
+    package let endorsements: [KeyEndorsement]
 }
 
 /// A row of a log that holds what no sequencer writes.
@@ -41,7 +43,7 @@ extension Store {
                 UPDATE audit_logs SET leadership = greatest(leadership, \(leadership)),
                     verifier_keys = \(verifierKeys)
                 WHERE organization_id = \(organization)
-                RETURNING origin, leadership, size, root, checkpoint, halted
+                RETURNING origin, leadership, size, root, checkpoint, halted, key_endorsements
                 """,
             ])[1].only()
             let size = Int(try row.decode("size", as: Int64.self))
@@ -54,7 +56,21 @@ extension Store {
                     epoch: try row.decode("leadership"),
                     published: try row.signedCheckpoint("checkpoint")
                 ),
-                halted: try row.decode("halted")
+                halted: try row.decode("halted"),
+                endorsements: try row.keyEndorsements("key_endorsements")
+            )
+        }
+    }
+
+    /// Keeps further words of a log's keys for one another.
+    package func keep(_ endorsements: [KeyEndorsement], of organization: OrganizationID) async throws {
+        let notes = endorsements.map(\.note.bytes)
+        try await read(as: organization) { transaction in
+            _ = try await transaction.query(
+                """
+                UPDATE audit_logs SET key_endorsements = key_endorsements || \(notes)
+                WHERE organization_id = \(organization)
+                """
             )
         }
     }
@@ -81,6 +97,7 @@ extension Store {
                 """
             )
             if rows.isEmpty { throw Fenced() }
+            if organization != .root { try await transaction.anchor(signed) }
         }
     }
 
@@ -175,6 +192,10 @@ extension PostgresRow {
             throw refusal(of: column, because: .malformed("not a SHA-256"))
         }
         return hash
+    }
+
+    func keyEndorsements(_ column: String) throws -> [KeyEndorsement] {
+        try decode(column, as: [[UInt8]].self).map { try KeyEndorsement(parsing: $0) }
     }
 
     func signedCheckpoint(_ column: String) throws -> SignedCheckpoint? {

@@ -14,12 +14,16 @@ extension Store {
     ) async throws(LogRowBroken) -> SequencerOutcome? {
         var isWithdrawn = false
         let outcome = try await written(organization) { transaction in
-            let taken = try await transaction.takePending()
-            guard let batch = try decide(taken.batch) else {
+            let taken = try await organization == .root ? nil : transaction.takePending()
+            let takenOfRoot = try await organization == .root ? transaction.takeRootPending() : nil
+            guard let pending = taken?.batch ?? takenOfRoot?.batch, let batch = try decide(pending) else {
                 isWithdrawn = true
                 throw Withdrawn()
             }
-            try await transaction.write(batch, of: taken)
+            let indexing =
+                try taken.map { try transaction.indexing(batch, of: $0) }
+                ?? transaction.rootIndexing(batch, takenOfRoot?.leaves ?? [:])
+            try await transaction.write(batch, indexing)
         }
         return isWithdrawn ? nil : outcome
     }
@@ -61,13 +65,13 @@ extension OrganizationTransaction {
         return TakenLeaves(batch: batch, entries: entries)
     }
 
-    fileprivate func write(_ batch: SequencedBatch, of taken: TakenLeaves) async throws {
+    /// What gives the batch's leaves their indexes, and search its columns.
+    fileprivate func indexing(_ batch: SequencedBatch, of taken: TakenLeaves) throws -> SQL {
         let entries = try batch.positions.map { position in
             guard let entry = taken.entries[position] else { throw Fenced() }
             return entry
         }
-        let results = try await pipeline([
-            """
+        return """
             WITH written AS (
                 INSERT INTO audit_index (organization_id, leaf_index, entry_id, recorded_at, actor_id, action,
                     target_id, person_id, outcome)
@@ -79,7 +83,12 @@ extension OrganizationTransaction {
                     AND e.recorded_at = n.recorded_at
                 RETURNING 1)
             SELECT count(*) AS written FROM written
-            """,
+            """
+    }
+
+    fileprivate func write(_ batch: SequencedBatch, _ indexing: SQL) async throws {
+        let results = try await pipeline([
+            indexing,
             """
             INSERT INTO audit_tiles (organization_id, level, tile_index, hashes)
             SELECT \(organization), t.level, t.tile_index, t.hashes
@@ -96,10 +105,10 @@ extension OrganizationTransaction {
             """,
         ])
         let written = Int(try results[0].only().decode("written", as: Int64.self))
-        guard written == entries.count else {
+        guard written == batch.positions.count else {
             throw LogRowBroken(
                 organization: organization,
-                what: "\(entries.count - written) waiting leaves have no entry"
+                what: "\(batch.positions.count - written) waiting leaves have no entry"
             )
         }
         if results[2].isEmpty { throw Fenced() }

@@ -13,6 +13,8 @@ package struct LogPolicy: Hashable, Sendable {
     package struct Witness: Hashable, Sendable {
         package let name: String
         package let key: NoteVerifierKey
+        /// Where it takes checkpoints (C2SP tlog-witness, submission prefix), without a slash at its end; nil: it is not asked.
+        package let url: String?
     }
 
     private struct Group: Hashable {
@@ -31,6 +33,18 @@ package struct LogPolicy: Hashable, Sendable {
         guard !logs.isEmpty, logs.allSatisfy({ $0.kind == .ed25519 }) else { throw .malformed(.policy, line: 0) }
         (self.logs, witnesses, groups, quorum) = (logs, [], [], nil)
     }
+
+    private init(_ policy: LogPolicy, logs: [NoteVerifierKey]) {
+        (self.logs, witnesses, groups, quorum) = (logs, policy.witnesses, policy.groups, policy.quorum)
+    }
+
+    /// The policy that also believes the keys of logs for which its own keys vouch. Refuses as `KeyEndorsement.believed`.
+    package func believing(_ endorsements: [KeyEndorsement]) throws(NoteError) -> LogPolicy {
+        LogPolicy(self, logs: try KeyEndorsement.believed(logs, by: endorsements))
+    }
+
+    /// Whether it asks for any witness.
+    package var asksForWitnesses: Bool { quorum != nil }
 
     /// Reads a policy file. Refuses words and keys that it does not know, a key twice, a name twice, a member of two
     /// groups, and a quorum that is missing.
@@ -54,15 +68,19 @@ package struct LogPolicy: Hashable, Sendable {
     }
 
     /// The signatures that made it count. Refuses a checkpoint that no key of its log signed, one of a log that the policy
-    /// does not list, one with a signature of a known key that does not hold, and one without the quorum.
-    package func verify(_ signed: SignedCheckpoint) throws(NoteError) -> [VerifiedSignature] {
+    /// does not list, one with a signature of a known key that does not hold, and one without the quorum. The quorum is not
+    /// asked for where another checkpoint, that has it, holds this one.
+    package func verify(
+        _ signed: SignedCheckpoint,
+        askingWitnesses: Bool = true
+    ) throws(NoteError) -> [VerifiedSignature] {
         let origin = signed.checkpoint.origin
         let ours = logs.filter { $0.name == origin }
         guard !ours.isEmpty else { throw .otherOrigin(found: origin) }
         let verified = try signed.note.verified(by: ours + witnesses.map(\.key))
         guard verified.contains(where: { ours.contains($0.key) }) else { throw .notSigned(by: ours.map(\.name)) }
         let cosigners = Set(verified.map(\.key))
-        if let quorum, !holds(quorum, cosigners) {
+        if askingWitnesses, let quorum, !holds(quorum, cosigners) {
             throw .quorumMissing(cosigned: witnesses.map(\.key).filter(cosigners.contains).map(\.name))
         }
         return verified
@@ -108,7 +126,8 @@ package struct LogPolicy: Hashable, Sendable {
                 return false
             }
             guard !witnesses.contains(where: { $0.key.publicKey == key.publicKey }) else { return false }
-            witnesses.append(Witness(name: words[1], key: key))
+            let url = words.dropFirst(3).first.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
+            witnesses.append(Witness(name: words[1], key: key, url: url))
             return true
         }
 

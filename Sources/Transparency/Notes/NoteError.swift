@@ -26,6 +26,7 @@ package enum NoteForm: String, Hashable, Sendable {
     case checkpoint
     case proof
     case policy
+    case endorsement = "endorsement of a key"
 }
 
 extension NoteError: CustomStringConvertible {

@@ -39,6 +39,14 @@ package struct NoteSigningKey: Sendable {
         try NoteSigningKey(name: name, kind: verifier.kind, seed: Array(key.rawRepresentation))
     }
 
+    /// Another key that follows from this secret and tells nothing of it (HMAC-SHA-256 under the secret), under a name: for
+    /// what must not share a public key with the rest.
+    package func derived(for purpose: String, named name: NoteKeyName) throws(NoteError) -> NoteSigningKey {
+        let secret = SymmetricKey(data: key.rawRepresentation)
+        let seed = Array(HMAC<SHA256>.authenticationCode(for: Array(purpose.utf8), using: secret))
+        return try NoteSigningKey(name: name, kind: verifier.kind, seed: seed)
+    }
+
     /// A signature over a note's text; a cosignature says that it was made at `time`, in seconds since 1970, and a plain
     /// signature leaves the time out.
     package func signature(over text: [UInt8], at time: UInt64 = 0) throws(NoteError) -> NoteSignature {

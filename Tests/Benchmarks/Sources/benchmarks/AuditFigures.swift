@@ -103,7 +103,11 @@ extension System {
 
     func awaitCheckpoint(of entries: Int) throws {
         try poll("the log is not signed") {
-            try query("SELECT coalesce(max(checkpoint_size), 0) >= \(entries) FROM audit_logs") == "t"
+            try query(
+                """
+                SELECT coalesce(max(checkpoint_size), 0) >= \(entries) FROM audit_logs WHERE tenant_id IS NOT NULL
+                """
+            ) == "t"
         }
     }
 
@@ -124,7 +128,8 @@ extension System {
     func wait(_ entries: Int) throws {
         _ = try query(
             """
-            WITH model AS (SELECT * FROM audit_entries WHERE organization_id = (SELECT organization_id FROM audit_logs) LIMIT 1),
+            WITH model AS (SELECT * FROM audit_entries WHERE organization_id = (SELECT organization_id FROM audit_logs
+                WHERE tenant_id IS NOT NULL) LIMIT 1),
             made AS (
                 INSERT INTO audit_entries (organization_id, id, recorded_at, leaf, actor_id, action, target_id, person_id,
                     outcome)
