@@ -71,8 +71,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .databaseStatements: "prepared, or unnamed for a pooler in transaction mode"
         case .databasePoolSize: "connections of this process at most"
         case .databaseVolatile: "refuse, or allow a server that may lose acknowledged commits (tests only)"
-        case .auditReadURL:
-            "PostgreSQL for searches and exports of the log, perhaps a replica; database_url if not said"
+        case .auditReadURL: "PostgreSQL for searching and exporting the log, perhaps a replica; else database_url"
         case .auditReadPoolSize: "connections for those at most, besides the others"
         case .publicURL: "how outsiders reach this service; the issuer of tokens; no trailing slash"
         case .bind: "host:port of the HTTP server"
