@@ -196,11 +196,16 @@ import Transparency
             )
             let grant = try await api.fixture.grant(to: user, in: api.organization)
             let path = "/v1/grants/\(grant)/keys"
-            let keys: JSON = ["jwks_url": "https://payroll.example/jwks.json"]
+            let keys = try #require(GrantKeysRegistration.Source(address: "https://payroll.example/jwks.json"))
             #expect(try await api.send(.delete, path, as: keeper).status == 404)
             for account in [keeper, api.admin] {
-                let registered = try await api.post(path, keys, as: keeper)
-                #expect(registered.body["authentication"] == "private_key_jwt")
+                let registration = GrantKeysRegistration(
+                    of: grant,
+                    keys,
+                    custodian: keeper.user,
+                    by: api.fixture.attribution(of: keeper)
+                )
+                #expect(try await api.fixture.store.perform(registration, in: api.organization.id).hasKeys)
                 #expect(try await api.send(.delete, path, as: stranger).status == 404)
                 #expect(try await api.send(.delete, path, as: api.auditor).status == 404)
                 #expect(try await api.send(.delete, path, as: account).status == 204)
