@@ -186,7 +186,8 @@ package struct Server: Sendable {
             randomness: randomness,
             proxies: settings.proxies,
             faults: .rollcall,
-            publicURL: settings.publicURL
+            publicURL: settings.publicURL,
+            errorForms: [OAuthDoor.errorForm]
         )
     }
 

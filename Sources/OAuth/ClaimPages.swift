@@ -81,17 +81,15 @@ struct ClaimPages: Sendable {
             return OAuthDoor.signIn(thenBackTo: request)
         }
         try door.sessions.require(try await PageForm(request), of: member, request)
-        guard member.caller.user == view.claimant, member.caller.claimingBlockedUntil == nil else {
+        let claimed: SecretClaim.Claimed?
+        do {
+            claimed = try await door.store.claim(link, from: context.origin, by: member.caller)
+        } catch let refusal as AccessRefusal where [.notCustodian, .claimingBlocked].contains(refusal) {
             guard Self.wantsPage(request) else { throw EdgeError.forbidden(needs: nil) }
-            return try door.pages.page(
-                "claim",
-                ClaimPage(view, member, path: request.uri.path),
-                status: .forbidden
-            )
+            let page = ClaimPage(view, member, path: request.uri.path)
+            return try door.pages.page("claim", page, status: .forbidden)
         }
-        guard let claimed = try await door.store.claim(link, from: context.origin, by: member.caller) else {
-            return try gone(request)
-        }
+        guard let claimed else { return try gone(request) }
         var response =
             Self.wantsPage(request)
             ? try door.pages.page("secret", SecretPage(member.caller, claimed)) : Self.json(claimed)

@@ -40,7 +40,7 @@ struct IntrospectionEndpoint: Sendable {
 
     private func asker(_ form: TokenForm, _ context: EdgeContext) async throws -> Asker {
         guard let header = form.authorization, header.lowercased().hasPrefix("bearer ") else {
-            let client = try await door.authenticate(form)
+            let client = try await door.authenticate(form, context)
             if let refusal = client.refusal(from: context.client) {
                 try await door.record(.tokenIntrospected, refused: refusal, of: client, context)
                 throw OAuthError(.unauthorizedClient, "This client may not ask.")

@@ -21,7 +21,7 @@ extension OAuthDoor {
     )
 
     /// The client that signed the form's assertion; nil where there is none.
-    func asserted(_ form: TokenForm) async throws -> ClientFacts? {
+    func asserted(_ form: TokenForm, _ context: EdgeContext) async throws -> ClientFacts? {
         guard let text = form["client_assertion"] else {
             guard form["client_assertion_type"] == nil else {
                 throw OAuthError(.invalidRequest, "client_assertion is missing.")
@@ -45,9 +45,9 @@ extension OAuthDoor {
             tallies.count(AccessRefusal.wrongSecret.rawValue, of: .grant(client.grant), in: client.organization)
             throw OAuthError.wrongAssertion
         }
-        let attribution = Attribution(actor: client.actor, receivedAt: client.checkedAt)
+        let use = AssertionUse(assertion, of: client, by: client.attribution(context))
         do {
-            try await store.perform(AssertionUse(assertion, of: client, by: attribution), in: client.organization)
+            try await store.perform(use, in: client.organization)
         } catch AccessRefusal.assertionReplayed {
             throw OAuthError.wrongAssertion
         }
@@ -96,8 +96,4 @@ extension OAuthDoor {
 extension OAuthError {
     /// The same whatever is wrong with it.
     fileprivate static let wrongAssertion = OAuthError(.invalidClient, "The client assertion is not accepted.")
-}
-
-extension ClientFacts {
-    fileprivate var actor: Attribution.Actor { kind == .integration ? .integrationUser(user) : .member(user) }
 }

@@ -5,8 +5,8 @@ import Storage
 extension OAuthDoor {
     /// The client whose secret was presented, or which signed an assertion. What is wrong with its terms is not judged
     /// here.
-    func authenticate(_ form: TokenForm) async throws -> ClientFacts {
-        if let asserted = try await asserted(form) { return asserted }
+    func authenticate(_ form: TokenForm, _ context: EdgeContext) async throws -> ClientFacts {
+        if let asserted = try await asserted(form, context) { return asserted }
         guard let presented = try PresentedClient(form) else {
             throw OAuthError(.invalidClient, "The client did not say who it is: client id and secret are needed.")
         }

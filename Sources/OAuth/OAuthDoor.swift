@@ -37,7 +37,7 @@ package struct OAuthDoor: Sendable {
 
     /// How long an access token of client credentials lives; never past its grant.
     package static let accessTokenLifetime = Duration.seconds(600)
-    private static let introspectionPath: RouterPath = "/oauth/introspect"
+    static let introspectionPath: RouterPath = "/oauth/introspect"
     /// Bytes of a form at most.
     static let mostFormBytes = 16 * 1024
 

@@ -1,5 +1,5 @@
 import Domain
-import Edge
+package import Edge
 import HTTPTypes
 import Hummingbird
 import Transparency
@@ -22,6 +22,8 @@ struct OAuthError: Error {
         case insufficientScope = "insufficient_scope"
         case invalidRedirectURI = "invalid_redirect_uri"
         case invalidClientMetadata = "invalid_client_metadata"
+        case temporarilyUnavailable = "temporarily_unavailable"
+        case serverError = "server_error"
     }
 
     let code: Code
@@ -54,7 +56,38 @@ struct OAuthError: Error {
             fields[.wwwAuthenticate] = #"Bearer error="insufficient_scope""#
         default: status = .badRequest
         }
+        return response(status, fields)
+    }
+
+    fileprivate func response(_ status: HTTPResponse.Status, _ fields: HTTPFields) -> Response {
         let body: JSON = ["error": .string(code.rawValue), "error_description": .string(description)]
         return body.response(status: status, fields: fields)
+    }
+}
+
+extension OAuthDoor {
+    /// How the form endpoints say what is refused before or around them: by their protocol's form, with the status and
+    /// fields (`Retry-After`, `Allow`) that a problem has.
+    package static let errorForm = ErrorForm(
+        paths: ["/oauth/token", introspectionPath.description, "/oauth/revoke", "/oauth/register"]
+    ) { refusal in
+        let problem = refusal.map { Problem($0) } ?? .internalError
+        let error = OAuthError(OAuthError.Code(around: refusal), problem.detail ?? problem.title + ".")
+        var fields = problem.fields
+        fields[.cacheControl] = "no-store"
+        return error.response(problem.status, fields)
+    }
+}
+
+extension OAuthError.Code {
+    /// RFC 6749 has no word for most of it: what the client can change is an invalid request.
+    fileprivate init(around refusal: EdgeError?) {
+        switch refusal {
+        case nil: self = .serverError
+        case .tooManyRequests, .unavailable: self = .temporarilyUnavailable
+        case .unauthorized: self = .invalidClient
+        case .forbidden, .refused: self = .accessDenied
+        default: self = .invalidRequest
+        }
     }
 }

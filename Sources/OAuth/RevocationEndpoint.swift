@@ -15,7 +15,7 @@ struct RevocationEndpoint: Sendable {
             // A client that belongs to no organization, and a token that is none of its own.
             return Response(status: .ok)
         }
-        let client = try await door.authenticate(form)
+        let client = try await door.authenticate(form, context)
         guard let text = form["token"] else { throw OAuthError(.invalidRequest, "token is missing.") }
         if let secret = OpaqueSecret(text), let facts = try await door.store.facts(of: secret),
             facts.caller.grant == client.grant

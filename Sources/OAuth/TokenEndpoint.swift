@@ -17,13 +17,13 @@ struct TokenEndpoint: Sendable {
         guard type == "client_credentials" else {
             throw OAuthError(.unsupportedGrantType, "A grant takes client_credentials, an app has the others.")
         }
-        let client = try await door.authenticate(form)
+        let client = try await door.authenticate(form, context)
         try door.limits.admit(client.limited)
         if let refusal = client.refusal(from: context.client) {
             try await door.record(.tokenIssued, refused: refusal, of: client, context)
             throw Self.refused(refusal)
         }
-        let target = try await door.target(form["resource"], in: client.organization)
+        let target = try await target(form["resource"], of: client, context)
         let scopes = try await scopes(form["scope"], of: client, context)
         let issue = try await TokenIssue(
             to: client,
@@ -40,6 +40,19 @@ struct TokenEndpoint: Sendable {
             return Self.answer(issued, scopes)
         } catch let refusal as AccessRefusal {
             throw Self.refused(refusal)
+        }
+    }
+
+    private func target(
+        _ resource: String?,
+        of client: ClientFacts,
+        _ context: EdgeContext
+    ) async throws -> OAuthDoor.Target {
+        do {
+            return try await door.target(resource, in: client.organization)
+        } catch let error as OAuthError {
+            try await door.record(.tokenIssued, refused: .wrongAudience, of: client, context)
+            throw error
         }
     }
 

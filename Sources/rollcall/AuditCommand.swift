@@ -6,8 +6,8 @@ struct AuditCommand: ParsableCommand {
         commandName: "audit",
         abstract: "Who did what, on whose behalf, by what authority.",
         subcommands: [
-            Query.self, Tail.self, SavedQuery.self, Get.self, Log.self, Checkpoint.self, Prove.self, Export.self,
-            Check.self,
+            Query.self, Tail.self, SavedQuery.self, Get.self, Append.self, Log.self, Checkpoint.self, Prove.self,
+            Export.self, Check.self,
         ]
     )
 

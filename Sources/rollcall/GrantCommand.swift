@@ -8,6 +8,7 @@ struct GrantCommand: ParsableCommand {
         subcommands: [
             List.self, Get.self,
             Create.self, Update.self, Suspend.self, Resume.self, Kill.self, EndSecret.self, Delete.self, ClaimLink.self,
+            RegisterKeys.self, RemoveKeys.self,
         ]
     )
 
@@ -171,9 +172,9 @@ struct GrantCommand: ParsableCommand {
     struct EndSecret: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "end-secret",
-            abstract: "End one secret of a grant at once, with all tokens of the grant.",
+            abstract: "End one secret of a grant at once, with the tokens that it bought.",
             discussion: """
-                `grant get -o json` lists the secrets that work.
+                By its custodian or an admin; a former secret that works on, or the current one. `grant get -o json` lists the secrets that work.
 
                 EXAMPLES
                   rollcall grant end-secret grt_01… sec_01…

@@ -34,7 +34,7 @@ struct Rollcall: AsyncParsableCommand {
                 name: "WHAT INTEGRATIONS MAY DO",
                 subcommands: [
                     IntegrationCommand.self, UserCommand.self, GrantCommand.self, AppCommand.self,
-                    TokenCommand.self,
+                    AuthorizationCommand.self, SessionCommand.self, TokenCommand.self,
                     ApprovalCommand.self, OrganizationCommand.self, WorkspaceCommand.self, ScopeCommand.self,
                     ResourceCommand.self,
                 ]

@@ -58,6 +58,11 @@ import Transparency
             )
         }
 
+        func credential(of token: String) async throws -> Caller.Credential {
+            let secret = try #require(OpaqueSecret(token))
+            return try #require(try await api.fixture.store.facts(of: secret)).caller.credential
+        }
+
         func entries(_ action: String) async throws -> [JSON] {
             try await api.fixture.leaves(in: api.organization.id).filter { $0["action"]?.string == action }
         }
@@ -75,6 +80,15 @@ import Transparency
             let entry = try #require(try await scene.entries("ext.payroll.run.read").last)
             #expect(entry[pointer: "/actor/id"]?.string == scene.callerUser.description)
             #expect(entry[pointer: "/after/reporter"]?.string == scene.reporterUser.description)
+            // Each with the credential that it presented.
+            let caller = try await scene.credential(of: scene.caller)
+            #expect(entry[pointer: "/credential/id"]?.string == caller.token.description)
+            let reporter = try await scene.credential(of: scene.reporter)
+            #expect(
+                entry[pointer: "/after/reporter_credential"]
+                    == ["id": .string(reporter.token.description), "digest_prefix": .string(reporter.digestPrefix)]
+            )
+            #expect(entry[pointer: "/after/reporter_address"] == "192.0.2.10")
             #expect(entry[pointer: "/after/details/run"] == "2026-11")
             #expect(entry["occurred_at"] == "2020-01-01T00:00:00Z" && entry["client_ip"] == "198.51.100.7")
             #expect(entry["recorded_at"]?.string?.hasPrefix("2020") == false)

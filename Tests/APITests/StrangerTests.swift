@@ -62,6 +62,17 @@ import Transparency
             VALUES (\(organization.id), \(authorization), \(app), \(admin.user), '{people:read}', 'active', now(), now())
             """
         )
+        let session = api.fixture.store.newID(SessionID.self)
+        let cookie = OpaqueSecret.make(.session, using: api.fixture.randomness)
+        _ = try await api.fixture.owner.query(
+            """
+            INSERT INTO sessions (organization_id, id, digest, user_id, user_epoch, second_factor, authenticated_at,
+                last_seen_at, expires_at)
+            SELECT organization_id, \(session), \(api.fixture.keyring.digest(of: cookie)), id, epoch, 'none', now(), now(),
+                now() + interval '1 hour'
+            FROM users WHERE id = \(admin.user)
+            """
+        )
         let query = api.fixture.store.newID(AuditQueryID.self)
         _ = try await api.fixture.owner.query(
             """
@@ -79,7 +90,7 @@ import Transparency
             "usr": admin.user.description, "int": integration.description, "grt": grant.description,
             "wsp": organization.workspace.description, "rej": rejected.description,
             "tok": admin.caller.credential.token.description, "apr": approval.description,
-            "rsc": resource.description,
+            "rsc": resource.description, "ses": session.description,
         ]
     }
 

@@ -135,6 +135,14 @@ struct TestAPI: Sendable {
         return answer
     }
 
+    /// The status that bytes get, whatever they are and are called.
+    func raw(_ path: String, _ body: String, type: String?, as account: TestAccount) async throws -> Int {
+        var fields: HTTPFields = [.authorization: account.bearer, .xForwardedFor: "192.0.2.10"]
+        fields[.contentType] = type
+        let bytes = ByteBuffer(string: body)
+        return try await client.executeRequest(uri: path, method: .post, headers: fields, body: bytes).status.code
+    }
+
     /// An answer that is no JSON.
     func file(_ path: String, as account: TestAccount) async throws -> (status: Int, text: String, fields: HTTPFields) {
         let response = try await client.executeRequest(

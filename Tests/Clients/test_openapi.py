@@ -170,7 +170,7 @@ class Seeds:
     def collect(self):
         """Ids of everything that is there, by prefix; and what no request may end."""
         for noun in ("workspaces", "tokens", "sources", "deliveries", "rejected-requests", "events", "people", "users",
-                     "integrations", "grants", "apps", "authorizations", "approvals", "audit/queries"):
+                     "integrations", "grants", "apps", "authorizations", "sessions", "approvals", "audit/queries"):
             for item in self.made("GET", f"/v1/{noun}")["items"]:
                 self.known.setdefault(item["id"][:3], []).append(item["id"])
         self.known["custodian"] = [self.me]

@@ -23,6 +23,45 @@ import Transparency
         struct Tag: Decodable { var key: String }
     }
 
+    @Test func `a door's own error form is used at its paths, whatever refuses, and there alone`() async throws {
+        let form = ErrorForm(paths: ["/form"]) { refusal in
+            let word = refusal.map { "\($0)" } ?? "a fault of ours"
+            return Response(status: .badRequest, body: ResponseBody(byteBuffer: ByteBuffer(string: word)))
+        }
+        let faults = FaultReader { $0 is Transient ? .unavailable(retryAfterSeconds: 2) : nil }
+        let application = try edgeApplication(faults: faults, forms: [form]) { router in
+            for path: RouterPath in ["/form", "/form/below", "/other"] {
+                router.post(path) { request, _ -> String in
+                    switch request.uri.query {
+                    case "unforeseen": throw Unforeseen()
+                    case "framework": throw HTTPError(.internalServerError, message: "x")
+                    case "long": throw NIOTooManyBytesError(maxBytes: 1)
+                    default: throw Transient()
+                    }
+                }
+            }
+        }
+        try await application.test(.router) { client in
+            for (query, word) in [
+                ("unforeseen", "a fault of ours"), ("framework", "a fault of ours"), ("long", "payloadTooLarge"),
+                ("passing", "unavailable"),
+            ] {
+                try await client.execute(uri: "/form?" + query, method: .post) { response in
+                    #expect(String(buffer: response.body).hasPrefix(word), "\(query)")
+                }
+                for path in ["/form/below", "/other"] {
+                    try await client.execute(uri: path + "?" + query, method: .post) { response in
+                        #expect(response.headers[.contentType] == "application/problem+json", "\(path) \(query)")
+                    }
+                }
+            }
+            try await client.execute(uri: "/form", method: .delete) { response in
+                #expect(String(buffer: response.body).hasPrefix("methodNotAllowed"))
+                #expect(response.headers[.cacheControl] == "no-store")
+            }
+        }
+    }
+
     private func with(
         logger: Logger = quietLogger(),
         _ test: @escaping @Sendable (any TestClientProtocol) async throws -> Void

@@ -39,6 +39,7 @@ func edgeApplication(
     limits: EdgeLimits = EdgeLimits(),
     proxies: ProxyTrust = ProxyTrust(),
     faults: FaultReader = FaultReader(),
+    forms: [ErrorForm] = [],
     logger: Logger = quietLogger(),
     routes: (Router<EdgeContext>) -> Void
 ) throws -> some ApplicationProtocol {
@@ -46,7 +47,8 @@ func edgeApplication(
         clock: StillClock(),
         randomness: CountingRandomness(),
         proxies: proxies,
-        faults: faults
+        faults: faults,
+        errorForms: forms
     )
     let router = Router<EdgeContext>.edge(faults: faults)
     routes(router)

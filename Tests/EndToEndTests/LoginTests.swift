@@ -42,6 +42,75 @@ extension EndToEnd {
             }
         }
 
+        @Test func `two programs that refresh at once use one refresh token, and both go on`() async throws {
+            try await Development.with("login-twice") { development in
+                let environment = ["XDG_STATE_HOME": development.home + "-state"]
+                let path = development.home + "-state/rollcall/sign-ins.json"
+                try await login(development, environment)
+                let count = "SELECT count(*) AS n FROM tokens WHERE kind = 'refresh'" as SQL
+                for _ in 0..<3 {
+                    let before = try await development.number(count)
+                    try expire(path)
+                    async let one = whoami(environment)
+                    async let two = whoami(environment)
+                    for run in [try await one, try await two] {
+                        #expect(run.status == 0 && run.stdout.contains("admin@acme.example"), "\(run.stderr)")
+                    }
+                    #expect(
+                        try await development.number(count) == before + 1,
+                        "the second found what the first brought"
+                    )
+                }
+                #expect(try await whoami(environment).status == 0)
+                let ended = "SELECT count(*) AS n FROM tokens WHERE kind = 'refresh' AND revoked_at IS NOT NULL" as SQL
+                #expect(try await development.number(ended) == 0)
+            }
+        }
+
+        @Test func `a browser is opened at the server's address, once, and nothing of it is a secret`() async throws {
+            try await Development.with("login-open") { development in
+                let folder = development.home + "-bin"
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+                let script = "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$1\" >>'\(development.home)-opened'\n"
+                try script.write(toFile: folder + "/xdg-open", atomically: true, encoding: .utf8)
+                try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder + "/xdg-open")
+                let words = "login --url \(development.baseURL) --organization acme"
+                let line =
+                    "PATH='\(folder)':\"$PATH\" setsid '\(Program.path)' \(words) "
+                    + ">>'\(development.home)-open.out' 2>>'\(development.home)-open.err' </dev/null & echo $!"
+                let environment = ["XDG_STATE_HOME": development.home + "-state"]
+                let launched = try await Program.shell(line, environment: environment)
+                let process = try #require(Int32(launched.stdout.trimmingCharacters(in: .whitespacesAndNewlines)))
+                let opened = try await lines(of: development.home + "-opened", atLeast: 2)
+                #expect(opened.count == 2 && opened[0] == "1")
+                #expect(opened[1].hasPrefix(development.baseURL + "/oauth/authorize?"))
+                #expect(opened[1].contains("organization=acme") && opened[1].contains("code_challenge_method=S256"))
+                #expect(!opened[1].contains("rca_") && !opened[1].contains("code_verifier"))
+                let told = try await lines(of: development.home + "-open.err", atLeast: 2)
+                #expect(told.contains(opened[1]), "to be opened by hand where no browser comes")
+                let answer = try await consent(to: opened[1], development)
+                #expect(try await development.bearer(nil).get(answer).status == 200)
+                let deadline = ContinuousClock.now + .seconds(60)
+                while Processes.isAlive(process), ContinuousClock.now < deadline {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                #expect(try await whoami(environment).status == 0)
+                #expect(try await lines(of: development.home + "-opened", atLeast: 2).count == 2)
+            }
+        }
+
+        private func lines(of path: String, atLeast least: Int) async throws -> [String] {
+            let deadline = ContinuousClock.now + .seconds(60)
+            var lines: [String] = []
+            while lines.count < least, ContinuousClock.now < deadline {
+                // Not there until somebody writes it.
+                let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+                lines = text.split(separator: "\n").map(String.init)
+                if lines.count < least { try await Task.sleep(for: .milliseconds(20)) }
+            }
+            return lines
+        }
+
         @Test func `what was ended at the server asks for a sign-in`() async throws {
             try await Development.with("login-end") { development in
                 let environment = ["XDG_STATE_HOME": development.home + "-state"]

@@ -99,6 +99,7 @@ import Transparency
             #expect(statuses.sorted() == [200] + [Int](repeating: 401, count: 5))
             let refused = try await oauth.entries(.tokenIssued).filter { $0["reason"] == "assertion_replayed" }
             #expect(refused.count == 5)
+            #expect(refused.allSatisfy { $0["client_ip"] == "192.0.2.10" && $0["request_id"]?.string != nil })
         }
     }
 
@@ -120,6 +121,29 @@ import Transparency
         }
     }
 
+    @Test func `the custodian takes the key away, and what it bought ends`() async throws {
+        try await TestOAuth.with { oauth in
+            let signer = Signer(name: "a")
+            try await register(.keys(try ClientKeys(["keys": [signer.jwk]])), in: oauth)
+            let answer = try await token(try await signer.assertion(of: oauth.grant, in: oauth), in: oauth)
+            let bought = try #require(answer.body["access_token"]?.string)
+            let asked = HTTPFields(dictionaryLiteral: (.authorization, "Bearer " + bought))
+            #expect(try await oauth.send(.get, "/oauth/userinfo", fields: asked).status == 200)
+            var browser = try await oauth.signedInBrowser()
+            #expect(try await browser.get("/profile/grants").text.contains("Take the key away now"))
+            let path = "/profile/grants/\(oauth.grant)/keys/remove"
+            #expect(try await browser.post(path, [("form_token", "x")]).status == 403)
+            #expect(try await browser.post(path, []).text.contains("The key is taken away"))
+            #expect(try await oauth.send(.get, "/oauth/userinfo", fields: asked).status == 401)
+            let again = try await signer.assertion(of: oauth.grant, in: oauth, id: "two")
+            #expect(try await token(again, in: oauth).error == "invalid_client")
+            #expect(try await browser.post(path, []).status == 404)
+            let told = try await oauth.entries(.grantKeysRemoved)
+            #expect(told.map { $0["outcome"] } == ["done", "refused"])
+            #expect(told[0]["authority"] == ["kind": "custodian"])
+        }
+    }
+
     @Test func `only the custodian registers keys`() async throws {
         try await TestOAuth.with { oauth in
             let other = try await oauth.fixture.member(
@@ -134,7 +158,7 @@ import Transparency
                 custodian: other.user,
                 by: oauth.fixture.attribution(of: other)
             )
-            await #expect(throws: ChangeRefusal.notFound) {
+            await #expect(throws: AccessRefusal.notFound) {
                 try await oauth.fixture.store.perform(registration, in: oauth.organization.id)
             }
             #expect(try await oauth.token().status == 200)

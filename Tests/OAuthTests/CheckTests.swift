@@ -252,6 +252,26 @@ import Transparency
         }
     }
 
+    @Test func `a signed token that nobody was handed, or one for another API, passes nowhere`() async throws {
+        try await TestCheck.with { check in
+            let (api, issuer) = ("https://api.example", TestOAuth.issuer)
+            let there = "/authz/check?\(TestCheck.question)&audience=\(api)"
+            func status(_ token: String, _ path: String = there) async throws -> Int {
+                try await check.status(.get, path, [("Authorization", "Bearer \(token)")])
+            }
+            let genuine = try await check.fixture.signedToken(of: check.grant, for: api, issuer: issuer)
+            #expect(try await status(genuine) == 200)
+            let forged = try await Forgeries.of(genuine, in: check.fixture)
+            #expect(forged.count > 10)
+            for (name, token) in forged { #expect(try await status(token) == 401, "\(name)") }
+            let elsewhere = try await check.fixture.signedToken(of: check.grant, for: issuer + "/v1", issuer: issuer)
+            #expect(try await status(elsewhere) == 401)
+            #expect(try await status(genuine, TestCheck.path) == 401)
+            #expect(try await status(genuine) == 200)
+            #expect(try await check.entries().count { $0["outcome"] == "done" } == 2)
+        }
+    }
+
     @Test func `who asks too much is told to wait, in a word that proxies pass on`() async throws {
         let rates = CallerLimits.Rates(checks: Rate(perSecond: 0.01, burst: 3))
         try await TestCheck.with(rates: rates) { check in

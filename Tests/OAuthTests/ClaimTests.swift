@@ -59,7 +59,9 @@ import Transparency
             // Nor does a session of somebody else, whatever they may do.
             let nobody = SessionCaller.nobody(in: oauth)
             let secret = try #require(OpaqueSecret(String(path.dropFirst("/claim/".count))))
-            #expect(try await oauth.fixture.store.claim(secret, from: .init(), by: nobody) == nil)
+            await #expect(throws: AccessRefusal.notCustodian) {
+                try await oauth.fixture.store.claim(secret, from: .init(), by: nobody)
+            }
             #expect(try await oauth.fixture.number("SELECT count(*) FROM claim_links WHERE claimed_at IS NULL") == 1)
         }
     }

@@ -44,6 +44,50 @@ import Transparency
         }
     }
 
+    @Test func `the custodian ends the former secret now, with what it bought, and nobody else does`() async throws {
+        try await TestOAuth.with { oauth in
+            let bought = try await oauth.accessToken()
+            let asked = HTTPFields(dictionaryLiteral: (.authorization, "Bearer " + bought))
+            var browser = try await oauth.signedInBrowser()
+            let regenerate = "/profile/grants/\(oauth.grant)/regenerate"
+            let fresh = try secret(in: try await browser.post(regenerate, [("overlap", "P7D")]))
+            let page = try await browser.get("/profile/grants").text
+            let button = try #require(page.firstRange(of: "End the former secret now"))
+            let form = try #require(page[..<button.lowerBound].ranges(of: "/profile/grants/").last)
+            let path = String(page[form.lowerBound...].prefix { $0 != "\"" })
+            #expect(path.hasSuffix("/end") && path.contains("/secrets/sec_"))
+
+            let other = try await oauth.fixture.member(
+                .securityAdmin,
+                in: oauth.organization,
+                username: "o@acme.example"
+            )
+            try await oauth.setPassword(for: other.user)
+            var stranger = Browser(oauth)
+            _ = try await stranger.signIn(as: other.username)
+            _ = try await stranger.get("/profile")
+            #expect(try await stranger.post(path, []).status == 404)
+            #expect(try await browser.post(path, [], origin: "https://evil.example").status == 403)
+            #expect(try await works(oauth.secret, in: oauth))
+            #expect(try await oauth.send(.get, "/oauth/userinfo", fields: asked).status == 200)
+
+            // Also while nothing may be claimed: who ends something takes nothing.
+            _ = try await oauth.fixture.owner.query(
+                "UPDATE accounts SET claiming_blocked_until = now() + interval '1 hour'"
+            )
+            let ended = try await browser.post(path, [])
+            #expect(ended.status == 200 && ended.text.contains("The secret has ended"))
+            #expect(try await !works(oauth.secret, in: oauth))
+            #expect(try await works(fresh, in: oauth))
+            #expect(try await oauth.send(.get, "/oauth/userinfo", fields: asked).status == 401)
+            #expect(try await browser.post(path, []).status == 404)
+            let told = try await oauth.entries(.secretEnded)
+            #expect(told.map { $0["outcome"] } == ["refused", "done", "refused"])
+            #expect(told[1]["authority"] == ["kind": "custodian"])
+            #expect(told[1]["actor"]?["id"]?.string == oauth.admin.user.description)
+        }
+    }
+
     @Test func `nobody else does, not by another's form, not from another site, not without a session`() async throws {
         try await TestOAuth.with { oauth in
             let path = "/profile/grants/\(oauth.grant)/regenerate"
@@ -86,7 +130,7 @@ import Transparency
                 by: oauth.fixture.attribution(of: oauth.admin),
                 in: oauth.fixture.store
             )
-            await #expect(throws: AccessRefusal.notFound) {
+            await #expect(throws: AccessRefusal.claimingBlocked) {
                 try await oauth.fixture.store.perform(regeneration, in: oauth.organization.id)
             }
             #expect(try await works(oauth.secret, in: oauth))

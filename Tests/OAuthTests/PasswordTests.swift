@@ -70,6 +70,72 @@ import Transparency
         }
     }
 
+    @Test func `of two first links that are made and used at once exactly one sets the password`() async throws {
+        try await TestOAuth.with { oauth in
+            for place in 0..<4 {
+                let username = "m\(place)@acme.example"
+                let member = try await oauth.fixture.member(.member, in: oauth.organization, username: username)
+                let texts = ["the first of two sentences", "the second of two sentences"]
+                let statuses = try await withThrowingTaskGroup(of: (String, Int).self) { group in
+                    for text in texts {
+                        group.addTask {
+                            let maker = PasswordLinkCreation.Maker.admin(oauth.admin.user, approvedBy: nil)
+                            do {
+                                let path = try await link(oauth, for: member.user, by: maker)
+                                var browser = Browser(oauth)
+                                let chosen = [("password", text), ("again", text)]
+                                return (text, try await browser.post(path, chosen).status)
+                            } catch is ChangeRefusal {
+                                // Too late: there is a password, and a link for another needs a second admin.
+                                return (text, 409)
+                            }
+                        }
+                    }
+                    return try await group.reduce(into: [String: Int]()) { $0[$1.0] = $1.1 }
+                }
+                #expect(statuses.values.count { $0 == 200 } == 1, "\(statuses)")
+                #expect(statuses.values.allSatisfy { [200, 404, 409].contains($0) }, "\(statuses)")
+                for text in texts {
+                    var browser = Browser(oauth)
+                    let signedIn = try await browser.signIn(as: username, password: text).status
+                    #expect((signedIn == 303) == (statuses[text] == 200))
+                }
+            }
+            let set = try await oauth.entries(.passwordSet)
+            #expect(set.count == 4 && set.allSatisfy { $0["after"]?["replaced"] == false })
+        }
+    }
+
+    @Test func `a second factor that waits to be proved is gone with a new password`() async throws {
+        try await TestOAuth.with { oauth in
+            // Whoever had the account showed themselves a secret, and left it waiting.
+            var intruder = try await oauth.signedInBrowser()
+            let shown = try await intruder.get("/profile/second-factor").text
+            let pending = "SELECT count(*) FROM accounts WHERE totp_pending IS NOT NULL" as SQL
+            #expect(try await oauth.fixture.number(pending) == 1)
+            try await oauth.setPassword("another sentence of mine", for: oauth.admin.user)
+            #expect(try await oauth.fixture.number(pending) == 0)
+            var owner = Browser(oauth)
+            _ = try await owner.signIn(as: oauth.admin.username, password: "another sentence of mine")
+            let fresh = try await owner.get("/profile/second-factor").text
+            func secret(_ page: String) throws -> String {
+                let text = try #require(page.firstRange(of: "<code>"))
+                return String(page[text.upperBound...].prefix { $0 != "<" })
+            }
+            #expect(try secret(shown) != secret(fresh))
+            let known = TimeCode(secret: try Self.decoded(try secret(shown)))
+            let code = known.code(at: TimeCode.step(at: oauth.fixture.clock.now()))
+            #expect(try await owner.post("/profile/second-factor", [("code", code)]).status == 403)
+            // The same where the member changes it themselves.
+            let members = [
+                ("current", "another sentence of mine"), ("password", TestOAuth.password),
+                ("again", TestOAuth.password),
+            ]
+            #expect(try await owner.post("/profile/password", members).status == 200)
+            #expect(try await oauth.fixture.number(pending) == 0)
+        }
+    }
+
     @Test func `a changed password ends every other session`() async throws {
         try await TestOAuth.with { oauth in
             var browser = try await oauth.signedInBrowser()

@@ -106,7 +106,11 @@ struct TestOAuth: Sendable {
             clock: fixture.clock,
             randomness: fixture.randomness,
             proxies: proxies,
-            publicURL: issuer
+            faults: FaultReader { error in
+                (error as? PostgresError)?.isTransient == true ? .unavailable(retryAfterSeconds: 2) : nil
+            },
+            publicURL: issuer,
+            errorForms: [OAuthDoor.errorForm]
         )
         var app = try EdgeServer.application(
             responder: EdgeResponder(router.buildResponder(), surroundings: surroundings),

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Transparency
 
 @Suite struct `The client's requests` {
     @Test func `an update names the version that it read`() async throws {
@@ -32,6 +33,41 @@ import Testing
             )
             #expect(run.status == 0)
             #expect(received.text.hasSuffix(#"{"username":"ada","client_name":"x"}"#))
+        }
+    }
+
+    @Test func `an appended entry names its caller by their token alone, and is kept once`() async throws {
+        let answers = ["POST /v1/audit/entries": LocalPeer.json("201 Created", #"{"appended": 1}"#)]
+        try await LocalPeer.with(.answers(answers)) { port, received in
+            let run = try await Program.run(
+                [
+                    "audit", "append", "--subject-token-file", "-", "--action", "payroll.read", "--outcome", "refused",
+                    "--client-ip", "198.51.100.7", "--detail", "run=a=b", "--idempotency-key", "k-1",
+                ],
+                environment: ["ROLLCALL_URL": "http://127.0.0.1:\(port)", "ROLLCALL_TOKEN": "rca_api"],
+                stdin: "rca_caller\n"
+            )
+            #expect(run.status == 0 && !run.stdout.contains("rca_") && !run.stderr.contains("rca_"))
+            #expect(received.text.lowercased().contains("idempotency-key: k-1\r\n"))
+            let body = try JSON.parse(text: String(received.text.split(separator: "\r\n\r\n").last ?? ""))
+            #expect(
+                body == [
+                    "subject_token": "rca_caller", "action": "payroll.read", "outcome": "refused",
+                    "client_ip": "198.51.100.7", "details": ["run": "a=b"],
+                ]
+            )
+        }
+    }
+
+    @Test func `keys of a file are sent as they are`() async throws {
+        let answers = ["POST /v1/grants/grt_1/keys": LocalPeer.json("200 OK", #"{"id": "grt_1"}"#)]
+        try await LocalPeer.with(.answers(answers)) { port, received in
+            let run = try await Program.run(
+                ["grant", "register-keys", "grt_1", "--jwks", "-"],
+                environment: ["ROLLCALL_URL": "http://127.0.0.1:\(port)", "ROLLCALL_TOKEN": "rca_api"],
+                stdin: #"{"keys": [{"kty": "EC"}]}"#
+            )
+            #expect(run.status == 0 && received.text.hasSuffix(#"{"jwks":{"keys":[{"kty":"EC"}]}}"#))
         }
     }
 

@@ -76,6 +76,28 @@ private enum API {
             "403 Forbidden",
             #"{"status": 403, "detail": "grants:write is needed"}"#
         ),
+        "GET /v1/authorizations?filter=user%20eq%20%22usr_1%22%20and%20%28app_name%20eq%20%22Org%20chart%22%29&limit=50":
+            LocalPeer.json(
+                "200 OK",
+                #"{"items": [{"id": "aut_1", "app": "app_1", "app_name": "Org chart", "user": "usr_1", "username": "ada","#
+                    + #" "scopes": ["people:read"], "approved_at": "2026-11-21T09:00:00Z"}], "next_cursor": null}"#
+            ),
+        "DELETE /v1/authorizations/aut_1": "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+        "GET /v1/sessions?limit=50": LocalPeer.json(
+            "200 OK",
+            #"{"items": [{"id": "ses_1", "user": "usr_1", "username": "ada", "second_factor": "totp", "authenticated_at":"#
+                + #" "2026-11-21T09:00:00Z", "last_seen_at": "2026-11-21T09:30:00Z", "address": "198.51.100.7","#
+                + #" "user_agent": "Mozilla/5.0"}], "next_cursor": null}"#
+        ),
+        "DELETE /v1/sessions/ses_1": "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+        "DELETE /v1/sessions/ses_2": LocalPeer.json(
+            "404 Not Found",
+            #"{"status": 404, "title": "There is nothing here"}"#
+        ),
+        "POST /v1/users/usr_1/end-sessions": LocalPeer.json("200 OK", #"{"ended": 2}"#),
+        "POST /v1/grants/grt_1/keys": LocalPeer.json("200 OK", #"{"id": "grt_1", "status": "active"}"#),
+        "DELETE /v1/grants/grt_1/keys": "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+        "POST /v1/audit/entries": LocalPeer.json("201 Created", #"{"appended": 1}"#),
         "GET /v1/audit/entries?actor=usr_1&action=grant.created&limit=50": LocalPeer.json(
             "200 OK",
             #"{"items": [{"id": "ent_1", "recorded_at": "2026-11-21T09:00:00Z", "actor": {"id": "usr_1", "username": "ada"},"#

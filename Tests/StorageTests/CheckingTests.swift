@@ -148,8 +148,8 @@ import Testing
                 let secret = try #require(
                     try await node.read(as: organization) { try await $0.grant(scene.grant) }?.secrets.first?.id
                 )
-                let kill = GrantKill(of: scene.grant, secret: secret, by: scene.attribution())
-                _ = try await node.perform(kill, in: organization)
+                let end = CredentialEnd(of: scene.grant, .secret(secret), custodian: nil, by: scene.attribution())
+                _ = try await node.perform(end, in: organization)
             case .claimedAgain:
                 _ = try await scene.fixture.claimedSecret(of: scene.grant, in: scene.organization, by: scene.admin)
             }

@@ -52,8 +52,12 @@ import Transparency
         }
 
         func kill(_ secret: GrantSecretID?) async throws -> GrantView {
-            let kill = GrantKill(of: grant, secret: secret, by: fixture.attribution(of: admin))
-            return try await fixture.store.perform(kill, in: organization.id)
+            let attribution = fixture.attribution(of: admin)
+            guard let secret else {
+                return try await fixture.store.perform(GrantKill(of: grant, by: attribution), in: organization.id)
+            }
+            let end = CredentialEnd(of: grant, .secret(secret), custodian: nil, by: attribution)
+            return try await fixture.store.perform(end, in: organization.id)
         }
 
         func view() async throws -> GrantView {
@@ -158,9 +162,10 @@ import Transparency
             let secret = try await scene.fixture.claimedSecret(of: other, in: scene.organization, by: scene.admin)
             #expect(try await !scene.works(secret))
             let id = try #require(try await scene.view().secrets.first?.id)
-            let kill = GrantKill(of: other, secret: id, by: scene.fixture.attribution(of: scene.admin))
-            await #expect(throws: ChangeRefusal.notFound) {
-                try await scene.fixture.store.perform(kill, in: scene.organization.id)
+            let attribution = scene.fixture.attribution(of: scene.admin)
+            let end = CredentialEnd(of: other, .secret(id), custodian: nil, by: attribution)
+            await #expect(throws: AccessRefusal.notFound) {
+                try await scene.fixture.store.perform(end, in: scene.organization.id)
             }
             #expect(try await scene.works(scene.first))
         }

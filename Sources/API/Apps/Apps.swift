@@ -124,37 +124,6 @@ extension Operation {
             return .removed
         },
     ]
-
-    static let authorizations: [Operation] = [
-        .list(
-            "listAuthorizations",
-            "/v1/authorizations",
-            .anyone,
-            .authorizationRead,
-            "What the caller's own user lets apps do, oldest first",
-            of: .authorization,
-            by: AuthorizationID.self
-        ) { call, step in
-            try call.requireOwnHand()
-            return try await call.read { transaction in
-                try await transaction.authorizations(of: call.caller.user, after: step.after, most: step.most)
-            }
-            .map { ListedItem($0.id, $0.json) }
-        },
-        .remove(
-            "endAuthorization",
-            "/v1/authorizations/{id}",
-            .anyone,
-            .authorizationEnded,
-            "End what the caller's own user lets an app do, with every token of it",
-            target: .authorization
-        ) { call in
-            try call.requireOwnHand()
-            let end = AuthorizationEnd(of: try call.id(), approvedBy: call.caller.user, by: call.attribution)
-            try await call.perform(end)
-            return .removed
-        },
-    ]
 }
 
 extension APICall {
@@ -276,16 +245,6 @@ extension AppWithSecret {
     }
 }
 
-extension AuthorizationView {
-    fileprivate var json: JSON.Object {
-        [
-            "id": .string(id.description), "app": .string(app.description), "app_name": .string(appName),
-            "user": .string(user.description), "scopes": AccessMembers.json(scopes),
-            "approved_at": .string(approvedAt.description), "created_at": .string(createdAt.description),
-        ]
-    }
-}
-
 extension Schema {
     private static let redirects = Schema.array(
         of: .string(length: 1...RedirectURI.mostCharacters),
@@ -350,16 +309,4 @@ extension Schema {
             ("access_token_seconds", seconds.orNull),
         ]
     ).named("AppChange", example: ["redirect_uris": ["https://charts.example.com/oauth/callback"]])
-
-    fileprivate static let authorization = Schema.object([
-        ("id", .id("aut")), ("app", .id("app")), ("app_name", .string), ("user", .id("usr")), ("scopes", .scopes),
-        ("approved_at", .time), ("created_at", .time),
-    ]).named(
-        "Authorization",
-        example: [
-            "id": "aut_01k9qyc5qje1qsv9svhrqgc8d5", "app": "app_01k9qyc5qje1qsv9svhrqgc8d6", "app_name": "Org chart",
-            "user": "usr_01k9qyc5qje1qsv9svhrqgc8d0", "scopes": ["people:read.self"],
-            "approved_at": "2026-11-21T09:00:00Z", "created_at": "2026-11-21T09:00:00Z",
-        ]
-    )
 }

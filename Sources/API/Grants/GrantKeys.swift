@@ -27,7 +27,19 @@ extension Operation {
             )
             let changed = try await call.perform(registration)
             return .changed(changed.json, version: changed.version)
-        }
+        },
+        .remove(
+            "removeGrantKeys",
+            "/v1/grants/{id}/keys",
+            .scope(keeping),
+            .grantKeysRemoved,
+            "Take the public keys of a grant away at once, with the tokens that they bought, by its custodian or an admin",
+            target: .grant
+        ) { call in
+            let end = CredentialEnd(of: try call.id(), .keys, custodian: try call.custodian, by: call.attribution)
+            _ = try await call.perform(end)
+            return .removed
+        },
     ]
 }
 

@@ -8,13 +8,14 @@ extension Operation {
         .list(
             "listGrants",
             "/v1/grants",
-            .scope(.grantsRead),
+            .scope([.grantsRead, .tokensRead]),
             .grantRead,
-            "Grants, oldest first, never their secrets",
+            "Grants, oldest first, never their secrets; whoever may not read grants sees those whose secrets they keep",
             of: .grant,
             by: GrantID.self
         ) { call, step in
-            try await call.read { try await $0.grants(after: step.after, most: step.most) }
+            let keeper = try call.keeper
+            return try await call.read { try await $0.grants(keptBy: keeper, after: step.after, most: step.most) }
                 .map { ListedItem($0.id, $0.json) }
         },
         .create(
@@ -43,14 +44,14 @@ extension Operation {
         .read(
             "getGrant",
             "/v1/grants/{id}",
-            .scope(.grantsRead),
+            .scope([.grantsRead, .tokensRead]),
             .grantRead,
-            "One grant, never its secret",
+            "One grant, never its secret; its custodian may always",
             target: .grant,
             answers: .grant,
             hasTag: true
         ) { call in
-            let grant = try await call.grant()
+            let grant = try await call.grant(keptBy: try call.keeper)
             return .read(grant.json, version: grant.version, person: grant.person)
         },
         .change(
@@ -133,19 +134,24 @@ extension Operation {
             target: .grant,
             answers: .grant
         ) { call in
-            let changed = try await call.perform(GrantKill(of: try call.id(), secret: nil, by: call.attribution))
+            let changed = try await call.perform(GrantKill(of: try call.id(), by: call.attribution))
             return .changed(changed.json, version: changed.version)
         },
         .remove(
             "endGrantSecret",
             "/v1/grants/{id}/secrets/{secret}",
-            .scope(.grantsWrite),
+            .scope(keeping),
             .secretEnded,
-            "End one secret of a grant at once, with all tokens of the grant",
+            "End one secret of a grant at once, with the tokens that it bought, by its custodian or an admin",
             target: .grant
         ) { call in
-            let kill = GrantKill(of: try call.id(), secret: try call.id("secret"), by: call.attribution)
-            _ = try await call.perform(kill)
+            let end = CredentialEnd(
+                of: try call.id(),
+                .secret(try call.id("secret")),
+                custodian: try call.custodian,
+                by: call.attribution
+            )
+            _ = try await call.perform(end)
             return .removed
         },
         .create(
@@ -172,12 +178,35 @@ extension Operation {
     ]
 }
 
+extension Operation {
+    /// Ending what a grant's client proves itself by is an admin's, and its custodian's.
+    static let keeping: [Scope] = [.grantsWrite, .tokensWrite]
+}
+
 extension APICall {
-    /// The grant that the path names.
-    fileprivate func grant() async throws -> GrantView {
+    /// The grant that the path names; for a `keeper` only one whose secret they keep.
+    fileprivate func grant(keptBy keeper: UserID? = nil) async throws -> GrantView {
         let id = try id(as: GrantID.self)
-        guard let grant = try await read({ try await $0.grant(id) }) else { throw EdgeError.notFound }
+        guard let grant = try await read({ try await $0.grant(id, keptBy: keeper) }) else { throw EdgeError.notFound }
         return grant
+    }
+
+    /// Whose grants alone the caller sees; nil for who may read all.
+    fileprivate var keeper: UserID? {
+        get throws(EdgeError) {
+            guard !caller.scopes.contains(.grantsRead) else { return nil }
+            try requireOwnHand()
+            return caller.user
+        }
+    }
+
+    /// The caller as the custodian that they have to be; nil for who may change every grant.
+    var custodian: UserID? {
+        get throws(EdgeError) {
+            guard !caller.scopes.contains(.grantsWrite) else { return nil }
+            try requireOwnHand()
+            return caller.user
+        }
     }
 }
 

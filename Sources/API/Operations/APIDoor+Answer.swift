@@ -158,6 +158,9 @@ extension Operation.Body {
             }
             return [:]
         }
+        guard !isOptional else {
+            return try await request.readJSONIfAny(mostBytes: mostBytes, contentTypes: contentTypes) ?? [:]
+        }
         return try await request.readJSON(mostBytes: mostBytes, contentTypes: contentTypes)
     }
 }

@@ -8,7 +8,7 @@ extension Operation {
         users,
         integrations,
         grants, grantKeys,
-        apps, authorizations,
+        apps, authorizations, sessions,
         auditEntries, reportedAuditEntries, auditSearch, savedQueries, auditExport, auditLog, rootLog,
         openAPI,
     ].flatMap(\.self)

@@ -152,7 +152,12 @@ extension Operation {
 extension ListStep {
     /// The source that the filter demands by `source eq "…"`, alone or as one of several conditions that all have to
     /// hold: no row of another is ever selected, so none has to be read.
-    var source: SourceID? { filter?.root.demanded("source").flatMap { SourceID($0) } }
+    var source: SourceID? { demanded("source") }
+
+    /// The id that the filter demands of a member in that way.
+    func demanded<Kind>(_ member: String, as: ID<Kind>.Type = ID<Kind>.self) -> ID<Kind>? {
+        filter?.root.demanded(member).flatMap { ID<Kind>($0) }
+    }
 }
 
 extension Filter.Expression {

@@ -142,6 +142,7 @@ package struct PathTarget: Sendable {
     package static let person = PathTarget(person: ())
     package static let app = PathTarget(AuditTarget.app)
     package static let authorization = PathTarget(AuditTarget.authorization)
+    package static let session = PathTarget(AuditTarget.session)
     package static let user = PathTarget(AuditTarget.user)
     package static let integration = PathTarget(AuditTarget.integration)
     package static let workspace = PathTarget(AuditTarget.workspace)

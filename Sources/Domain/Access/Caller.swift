@@ -234,6 +234,10 @@ package enum AccessRefusal: String, Error, Sendable, CaseIterable {
     /// Who asked may not agree; neither may who is no security admin.
     case secondAdminNeeded = "second_admin_needed"
     case notFound = "not_found"
+    /// Signed in, and not who keeps the secret that was asked for.
+    case notCustodian = "not_custodian"
+    /// The password of the account was replaced by way of an admin: it claims no secret for a while.
+    case claimingBlocked = "claiming_blocked"
     case wrongSecret = "wrong_secret"
     /// A signed assertion came a second time.
     case assertionReplayed = "assertion_replayed"

@@ -65,6 +65,8 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case secretEnded = "grant.secret_ended"
     /// The custodian registered public keys in place of a secret.
     case grantKeysRegistered = "grant.keys_registered"
+    /// And took them away again, or an admin did.
+    case grantKeysRemoved = "grant.keys_removed"
     /// Keys behind a URL are others than before.
     case grantKeysFetched = "grant.keys_fetched"
     /// Every secret and token of a grant ended at once.
@@ -115,6 +117,7 @@ package enum ActionCode: String, Sendable, CaseIterable {
     /// A member signed in, or was refused; `reason` says why.
     case sessionStarted = "session.started"
     case sessionEnded = "session.ended"
+    case sessionRead = "session.read"
     case passwordLinkCreated = "password_link.created"
     case passwordLinkEnded = "password_link.ended"
     case passwordSet = "account.password_set"

@@ -44,11 +44,23 @@ extension Request {
         contentTypes: [String] = ["application/json"]
     ) async throws -> JSON {
         try refuseUnless(contentTypes)
-        var bytes = try await readBody(mostBytes: mostBytes)
+        return try Self.json(in: try await readBody(mostBytes: mostBytes), mostBytes: mostBytes)
+    }
+
+    /// The same where a body need not come: nil for one of no bytes, which clients send with a content type all the same.
+    package func readJSONIfAny(mostBytes: Int, contentTypes: [String]) async throws -> JSON? {
+        try refuseUnless(contentTypes)
+        let bytes = try await readBody(mostBytes: mostBytes)
+        // Not `nil`, which JSON takes for its null.
+        guard bytes.readableBytes > 0 else { return .none }
+        return try Self.json(in: bytes, mostBytes: mostBytes)
+    }
+
+    private static func json(in buffer: ByteBuffer, mostBytes: Int) throws(EdgeError) -> JSON {
         do throws(JSON.ParseError) {
-            return try JSON.parse(bytes.readBytes(length: bytes.readableBytes) ?? [], limits: .init(bytes: mostBytes))
+            return try JSON.parse(Array(buffer.readableBytesView), limits: .init(bytes: mostBytes))
         } catch {
-            throw EdgeError.malformed(detail: "The body is not JSON as we take it: \(error).")
+            throw .malformed(detail: "The body is not JSON as we take it: \(error).")
         }
     }
 

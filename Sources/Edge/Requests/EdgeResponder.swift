@@ -26,7 +26,7 @@ package struct EdgeResponder<Base: HTTPResponder<EdgeContext>>: HTTPResponder {
         do {
             response = try await base.respond(to: routed(request), context: context)
         } catch {
-            response = surroundings.answer(to: error, context)
+            response = surroundings.answer(to: error, at: request.uri.path, context)
         }
         decorate(&response, for: request, context)
         count(response, context, took: ContinuousClock.now - began)
@@ -81,19 +81,23 @@ package struct EdgeSurroundings: Sendable {
     package var isPublicURLSecure: Bool { publicURL?.hasPrefix("https:") ?? false }
     /// How outsiders know us; nil in tests that do not ask.
     package var publicURL: String?
+    /// Of protocols that do not say no by problems.
+    package var errorForms: [ErrorForm]
 
     package init(
         clock: any WallClock,
         randomness: any Randomness,
         proxies: ProxyTrust = ProxyTrust(),
         faults: FaultReader = FaultReader(),
-        publicURL: String? = nil
+        publicURL: String? = nil,
+        errorForms: [ErrorForm] = []
     ) {
         self.clock = clock
         self.randomness = randomness
         self.proxies = proxies
         self.faults = faults
         self.publicURL = publicURL
+        self.errorForms = errorForms
     }
 
     func context(of request: Request, _ arrival: Arrival) -> EdgeContext {
@@ -129,11 +133,12 @@ package struct EdgeSurroundings: Sendable {
     }
 
     /// The one place where an error becomes an answer. A fault of ours is logged here and nowhere else.
-    func answer(to error: any Error, _ context: EdgeContext) -> Response {
+    func answer(to error: any Error, at path: String, _ context: EdgeContext) -> Response {
         let error = (error as? UnforeseenError)?.cause ?? error
+        let form = errorForms.first { $0.paths.contains(path) }
         guard let refusal = faults.refusal(of: error) else {
             context.logger.error("Request failed", metadata: ["error": .string(String(reflecting: error))])
-            return Problem.internalError.response(requestID: context.requestID)
+            return form?.response(nil) ?? Problem.internalError.response(requestID: context.requestID)
         }
         if case .unavailable = refusal {
             context.logger.warning(
@@ -141,6 +146,6 @@ package struct EdgeSurroundings: Sendable {
                 metadata: ["error": .string(String(reflecting: error))]
             )
         }
-        return Problem(refusal).response(requestID: context.requestID)
+        return form?.response(refusal) ?? Problem(refusal).response(requestID: context.requestID)
     }
 }

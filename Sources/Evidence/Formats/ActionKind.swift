@@ -88,6 +88,7 @@ package struct ActionKind: Hashable, Sendable {
         "grant.secret_regenerated": .init(.account, .update, ocsfActivity: 4),
         "grant.secret_ended": .init(.account, .update),
         "grant.keys_registered": .init(.account, .update, ocsfActivity: 3),
+        "grant.keys_removed": .init(.account, .update),
         "grant.keys_fetched": .init(.account, .update, ocsfActivity: 3),
 
         "grant.created": .init(.access, .create), "grant.resumed": .init(.access, .enable),

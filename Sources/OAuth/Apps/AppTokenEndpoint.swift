@@ -12,9 +12,12 @@ struct AppTokenEndpoint: Sendable {
     func respond(to form: TokenForm, _ context: EdgeContext) async throws -> Response {
         // A public app proves nothing: its one limit would be everybody's to use up.
         if app.isConfidential { try door.limits.admit(app.limited) }
-        guard app.status == .active else { throw OAuthError(.unauthorizedClient, "This app is disabled.") }
-        let audience = try await door.target(form["resource"], in: app.organization).audience
+        guard app.status == .active else {
+            try await record(.appDisabled, context)
+            throw OAuthError(.unauthorizedClient, "This app is disabled.")
+        }
         do {
+            let audience = try await door.target(form["resource"], in: app.organization).audience
             switch form["grant_type"] {
             case "authorization_code":
                 return Self.answer(try await redeem(form, audience, context))
@@ -28,9 +31,21 @@ struct AppTokenEndpoint: Sendable {
             default:
                 throw OAuthError(.unsupportedGrantType, "Only authorization_code and refresh_token are supported here.")
             }
+        } catch let error as OAuthError {
+            try await record(error.code == .invalidTarget ? .wrongAudience : .invalid, context)
+            throw error
         } catch let refusal as AppGrantRefusal {
             throw Self.refused(refusal)
         }
+    }
+
+    /// Commits the entry of a refusal before it is answered. Of an app that has nothing to prove it is counted: anybody
+    /// could fill the log.
+    private func record(_ reason: AccessRefusal, _ context: EdgeContext) async throws {
+        guard let told = app.refusal(because: reason, from: context.origin, receivedAt: context.receivedAt) else {
+            return door.tallies.count(reason.rawValue, of: .app(app.id), in: app.organization)
+        }
+        try await door.observations.perform(Observation(told), in: app.organization)
     }
 
     private func redeem(

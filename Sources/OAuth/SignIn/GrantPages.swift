@@ -14,6 +14,15 @@ struct GrantPages: Sendable {
         door.memberPage("/profile/grants", on: router) { _, _, member in try await grants(of: member) }
         door.memberForm("/profile/grants/{id}/regenerate", on: router, regenerate)
         door.memberForm("/profile/grants/{id}/keys", on: router, registerKeys)
+        door.memberForm("/profile/grants/{id}/keys/remove", on: router) { _, context, member in
+            try await end(.keys, notice: "The key is taken away, with its tokens.", context, member)
+        }
+        door.memberForm("/profile/grants/{id}/secrets/{secret}/end", on: router) { _, context, member in
+            guard let secret = context.parameters.get("secret").flatMap({ GrantSecretID($0) }) else {
+                throw EdgeError.notFound
+            }
+            return try await end(.secret(secret), notice: "The secret has ended, with its tokens.", context, member)
+        }
     }
 
     private func grants(
@@ -41,9 +50,6 @@ struct GrantPages: Sendable {
         _ member: Sessions.SignedIn
     ) async throws -> Response {
         guard let grant = context.parameters.get("id").flatMap({ GrantID($0) }) else { throw EdgeError.notFound }
-        if let until = member.caller.claimingBlockedUntil {
-            return try await grants(of: member, problem: Self.notBefore(until), status: .forbidden)
-        }
         let (source, problem) = Self.source(of: form)
         guard let source else { return try await grants(of: member, problem: problem, status: .unprocessableContent) }
         let registration = GrantKeysRegistration(
@@ -56,10 +62,20 @@ struct GrantPages: Sendable {
             let grant = try await door.store.perform(registration, in: member.caller.organization)
             let notice = "\(grant.terms.clientName) proves who it is by its key from now on. Its secrets have ended."
             return try await grants(of: member, notice: notice)
-        } catch ChangeRefusal.notFound {
-            throw EdgeError.notFound
-        } catch ChangeRefusal.conflict(let problem) {
-            return try await grants(of: member, problem: problem, status: .conflict)
+        } catch let refusal as AccessRefusal {
+            return try await refused(refusal, member)
+        }
+    }
+
+    /// The page of a refusal whose entry the change committed.
+    private func refused(_ refusal: AccessRefusal, _ member: Sessions.SignedIn) async throws -> Response {
+        switch refusal {
+        case .claimingBlocked:
+            let until = member.caller.claimingBlockedUntil.map { "before " + PageTime.text($0) } ?? "yet"
+            let problem = "Not \(until): the password was replaced by way of an admin."
+            return try await grants(of: member, problem: problem, status: .forbidden)
+        case .grantEnded: return try await grants(of: member, problem: "This grant has ended.", status: .conflict)
+        default: throw EdgeError.notFound
         }
     }
 
@@ -82,8 +98,23 @@ struct GrantPages: Sendable {
         }
     }
 
-    private static func notBefore(_ until: Timestamp) -> String {
-        "Not before \(PageTime.text(until)): the password was replaced by way of an admin."
+    // MARK: Ending
+
+    /// At once, and also while nothing may be claimed: who ends something takes nothing.
+    private func end(
+        _ credential: CredentialEnd.Credential,
+        notice: String,
+        _ context: EdgeContext,
+        _ member: Sessions.SignedIn
+    ) async throws -> Response {
+        guard let grant = context.parameters.get("id").flatMap({ GrantID($0) }) else { throw EdgeError.notFound }
+        let end = CredentialEnd(of: grant, credential, custodian: member.caller.user, by: member.attribution(context))
+        do {
+            _ = try await door.store.perform(end, in: member.caller.organization)
+            return try await grants(of: member, notice: notice)
+        } catch let refusal as AccessRefusal {
+            return try await refused(refusal, member)
+        }
     }
 
     // MARK: Secrets
@@ -96,9 +127,6 @@ struct GrantPages: Sendable {
         guard let grant = context.parameters.get("id").flatMap({ GrantID($0) }),
             let overlap = SecretOverlap(rawValue: form["overlap"])
         else { throw EdgeError.notFound }
-        if let until = member.caller.claimingBlockedUntil {
-            return try await grants(of: member, problem: Self.notBefore(until), status: .forbidden)
-        }
         let regeneration = SecretRegeneration(
             of: grant,
             overlap: overlap,
@@ -113,10 +141,8 @@ struct GrantPages: Sendable {
         } catch ChangeRefusal.confirmationRequired(let value, let detail) {
             let page = ConfirmPage(member, grant, overlap, confirmation: value, detail: detail)
             return try door.pages.page("confirm", page, status: .conflict)
-        } catch AccessRefusal.notFound {
-            throw EdgeError.notFound
-        } catch AccessRefusal.grantEnded {
-            return try await grants(of: member, problem: "This grant has ended.", status: .conflict)
+        } catch let refusal as AccessRefusal {
+            return try await refused(refusal, member)
         }
     }
 }
@@ -143,6 +169,9 @@ private struct GrantsPage: Sendable {
     }
 
     struct Secret: Sendable {
+        let grant: String
+        let secret: String
+        let formToken: String
         let madeAt: String
         let notAfter: String?
         let lastUsed: String
@@ -162,6 +191,9 @@ private struct GrantsPage: Sendable {
                 keysURL: grant.keysURL,
                 secrets: grant.secrets.map { secret in
                     Secret(
+                        grant: grant.id.description,
+                        secret: secret.id.description,
+                        formToken: member.formToken,
                         madeAt: PageTime.text(secret.madeAt),
                         notAfter: secret.notAfter.map(PageTime.text),
                         lastUsed: PageTime.use(secret.lastUsedAt, from: secret.lastUsedAddress)

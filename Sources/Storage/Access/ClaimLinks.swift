@@ -160,8 +160,8 @@ extension Store {
     }
 
     /// Claims the secret behind a link for its custodian, once: of two at the same moment one gets it and the other
-    /// nothing. nil where the link is unknown, used, replaced or over, where `member` is not the custodian, and where the
-    /// custodian may claim nothing yet.
+    /// nothing. nil where the link is unknown, used, replaced or over; throws ``AccessRefusal/notCustodian`` where `member`
+    /// is not the custodian, ``AccessRefusal/claimingBlocked`` where the custodian may claim nothing yet.
     package func claim(
         _ link: OpaqueSecret,
         from origin: Attribution.Origin,
@@ -240,7 +240,7 @@ package struct SecretClaim: Change {
             RETURNING l.id, l.grant_id, u.person_id
             """
         )
-        guard let row = links.first else { return .refused(AccessRefusal.notFound, []) }
+        guard let row = links.first else { return try await refusal(in: transaction) }
         let link = try row.decode("id", as: ClaimLinkID.self)
         let grant = try row.decode("grant_id", as: GrantID.self)
         var new = new
@@ -255,5 +255,38 @@ package struct SecretClaim: Change {
             person: try row.decode("person_id")
         )
         return .done(Claimed(client: grant, secret: secret), [Recorded(draft, by: attribution)])
+    }
+
+    /// Who may not have it is told why, and the entry of that names the grant; of what is no link there is nothing to tell.
+    private func refusal(in transaction: OrganizationTransaction) async throws -> Made<Claimed> {
+        let rows = try await transaction.query(
+            """
+            SELECT l.grant_id, u.person_id, c.id IS NOT NULL AS is_custodian
+            FROM claim_links l
+            JOIN grants g ON (g.organization_id, g.id) = (l.organization_id, l.grant_id)
+            JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
+            LEFT JOIN users c ON (c.organization_id, c.id) = (u.organization_id, u.custodian_id)
+                AND c.id = \(member.user) AND c.kind = 'member' AND c.status = 'active'
+            WHERE l.digest = \(digest) AND l.claimed_at IS NULL AND l.ended_at IS NULL
+                AND l.expires_at > \(transaction.startedAt) AND g.status <> 'ended' AND u.status = 'active'
+            """
+        )
+        guard let row = rows.first else { return .refused(AccessRefusal.notFound, []) }
+        let reason: AccessRefusal =
+            try row.decode("is_custodian", as: Bool.self) ? .claimingBlocked : .notCustodian
+        let draft = AuditDraft(
+            .secretClaimed,
+            .grant(try row.decode("grant_id")),
+            outcome: .refused,
+            reason: reason.rawValue,
+            person: try row.decode("person_id")
+        )
+        var attribution = attribution
+        if member.organization != transaction.organization {
+            // Who is signed in elsewhere is nobody here, and is not told about here.
+            attribution.actor = .system("claim")
+            attribution.credential = nil
+        }
+        return .refused(reason, [Recorded(draft, by: attribution)])
     }
 }

@@ -52,7 +52,8 @@ package struct PasswordLinkCreation: SingleChange {
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (Created, [Recorded]) {
-        _ = try await transaction.query("SELECT id FROM users WHERE id = \(user) FOR SHARE")
+        // Of two who make one for the same member at once the second sees, and ends, what the first made.
+        _ = try await transaction.query("SELECT id FROM users WHERE id = \(user) FOR NO KEY UPDATE")
         guard let account = try await transaction.account(of: user) else { throw ChangeRefusal.notFound }
         guard account.isActive else { throw ChangeRefusal.conflict("The user is deactivated.") }
         let replaces = account.password != nil

@@ -3,7 +3,7 @@ import Postgres
 import Transparency
 
 /// By what a second factor was proved.
-enum SecondFactorProof: String {
+package enum SecondFactorProof: String, Sendable, CaseIterable {
     /// A code of the authenticator app.
     case totp
     /// A code of those that were made for its loss.

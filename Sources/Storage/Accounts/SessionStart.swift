@@ -56,6 +56,7 @@ package struct SessionStart: Change {
         let results = try await transaction.pipeline([
             """
             UPDATE sessions SET ended_at = \(now) WHERE digest = ANY(\(former)) AND ended_at IS NULL
+            RETURNING id, user_id
             """,
             """
             INSERT INTO sessions (organization_id, id, digest, user_id, user_epoch, second_factor, authenticated_at,
@@ -72,8 +73,11 @@ package struct SessionStart: Change {
         ])
         var attribution = Attribution(actor: .member(account.user), origin: origin, receivedAt: receivedAt)
         attribution.credential = .init(session: id, digestPrefix: CredentialDigest.prefix(of: digest))
+        let replaced = try AuditDraft.replacedSessions(results[0]) + AuditDraft.replacedSessions(results[2])
         guard !results[1].isEmpty else {
             attribution.actor = .system("sign-in")
+            // No session came of it.
+            attribution.credential = nil
             let draft = AuditDraft(
                 .sessionStarted,
                 .user(account.user),
@@ -81,7 +85,7 @@ package struct SessionStart: Change {
                 reason: AccessRefusal.superseded.rawValue,
                 person: account.person
             )
-            return .refused(AccessRefusal.superseded, [Recorded(draft, by: attribution)])
+            return .refused(AccessRefusal.superseded, ([draft] + replaced).map { Recorded($0, by: attribution) })
         }
         let draft = AuditDraft(
             .sessionStarted,
@@ -90,7 +94,7 @@ package struct SessionStart: Change {
             person: account.person
         )
         let started = Started(secret: secret, id: id, needsCode: needsCode, expiresAt: expiresAt)
-        return .done(started, [Recorded(draft, by: attribution)])
+        return .done(started, ([draft] + replaced).map { Recorded($0, by: attribution) })
     }
 }
 
@@ -101,7 +105,22 @@ extension SQL {
         UPDATE sessions SET ended_at = \(now) WHERE ended_at IS NULL AND id IN (
             SELECT s.id FROM sessions s WHERE s.user_id = \(user) AND s.ended_at IS NULL
             ORDER BY s.authenticated_at DESC, s.id DESC OFFSET \(Int32(SessionTerms.mostOpen)))
+        RETURNING id, user_id
         """
+    }
+}
+
+extension AuditDraft {
+    /// The entries of sessions that a sign-in ended in order to take their place.
+    fileprivate static func replacedSessions(_ rows: PostgresRows) throws -> [AuditDraft] {
+        try rows.map { row in
+            AuditDraft(
+                .sessionEnded,
+                .session(try row.decode("id")),
+                reason: "replaced",
+                after: ["user": .string(try row.decode("user_id", as: UserID.self).description)]
+            )
+        }
     }
 }
 
@@ -162,19 +181,32 @@ package struct SessionCompletion: Change {
             WITH waiting AS (
                 UPDATE sessions SET ended_at = \(now)
                 WHERE id = \(waiting.session) AND second_factor = 'due' AND ended_at IS NULL AND expires_at > \(now)
-                RETURNING organization_id, user_id, user_epoch)
+                RETURNING organization_id, id, user_id, user_epoch),
+            made AS (
             INSERT INTO sessions (organization_id, id, digest, user_id, user_epoch, second_factor, authenticated_at,
                 last_seen_at, expires_at, address, user_agent)
             SELECT w.organization_id, \(id), \(digest), u.id, u.epoch, \(proof.rawValue), \(now), \(now), \(expiresAt),
                 \(origin.address?.description as String?), \(origin.userAgent as String?)
             FROM waiting w JOIN users u ON (u.organization_id, u.id) = (w.organization_id, w.user_id)
             WHERE u.status = 'active' AND u.epoch = w.user_epoch
-            RETURNING id
+            RETURNING id)
+            SELECT w.id, w.user_id, EXISTS (SELECT FROM made) AS is_made FROM waiting w
             """,
             .endingOldest(of: waiting.user, at: now),
         ])
-        guard !results[0].isEmpty else { return .refused(AccessRefusal.superseded, []) }
         var attribution = Attribution(session: waiting, origin: origin, receivedAt: receivedAt)
+        let replaced = try AuditDraft.replacedSessions(results[0]) + AuditDraft.replacedSessions(results[1])
+        guard try results[0].first?.decode("is_made", as: Bool.self) ?? false else {
+            attribution.actor = .system("sign-in")
+            let draft = AuditDraft(
+                .sessionStarted,
+                .user(waiting.user),
+                outcome: .refused,
+                reason: AccessRefusal.superseded.rawValue,
+                person: waiting.person
+            )
+            return .refused(AccessRefusal.superseded, ([draft] + replaced).map { Recorded($0, by: attribution) })
+        }
         attribution.credential = .init(session: id, digestPrefix: CredentialDigest.prefix(of: digest))
         let draft = AuditDraft(
             .sessionStarted,
@@ -183,7 +215,7 @@ package struct SessionCompletion: Change {
             person: waiting.person
         )
         let started = SessionStart.Started(secret: secret, id: id, needsCode: false, expiresAt: expiresAt)
-        return .done(started, [Recorded(draft, by: attribution)])
+        return .done(started, ([draft] + replaced).map { Recorded($0, by: attribution) })
     }
 }
 

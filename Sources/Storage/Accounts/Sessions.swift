@@ -72,64 +72,111 @@ extension OrganizationTransaction {
 
     /// Sessions of a member that are good now, newest first.
     package func sessions(of user: UserID) async throws -> [SessionView] {
-        let rows = try await query(
-            """
-            SELECT id, second_factor, authenticated_at, last_seen_at, expires_at, address, user_agent FROM sessions
-            WHERE user_id = \(user) AND ended_at IS NULL AND second_factor <> 'due' AND expires_at > \(startedAt)
-                AND last_seen_at > \(startedAt - SessionTerms.idle)
-            ORDER BY authenticated_at DESC, id DESC LIMIT \(Int32(SessionTerms.mostOpen))
-            """
-        )
-        return try rows.map { row in
-            SessionView(
-                id: try row.decode("id"),
-                authenticatedAt: try row.decode("authenticated_at"),
-                lastSeenAt: try row.decode("last_seen_at"),
-                address: try row.decode("address"),
-                userAgent: try row.decode("user_agent")
-            )
-        }
+        let most = Int32(SessionTerms.mostOpen)
+        let newest: SQL = " AND s.user_id = \(user) ORDER BY s.authenticated_at DESC, s.id DESC LIMIT \(most)"
+        return try await query(openSessions + newest).map { try SessionView(row: $0) }
+    }
+
+    /// The next sessions behind `after` that are good now, oldest first, of one member or of everybody.
+    package func sessions(of user: UserID?, after: SessionID?, most: Int) async throws -> [SessionView] {
+        let ofUser: SQL = user.map { " AND s.user_id = \($0)" } ?? ""
+        let next: SQL = " AND s.id > \(after ?? .lowest) ORDER BY s.id LIMIT \(most)"
+        return try await query(openSessions + ofUser + next).map { try SessionView(row: $0) }
+    }
+
+    private var openSessions: SQL {
+        """
+        SELECT s.id, s.user_id, u.username, s.second_factor, s.authenticated_at, s.last_seen_at, s.expires_at, s.address,
+            s.user_agent
+        FROM sessions s JOIN users u ON (u.organization_id, u.id) = (s.organization_id, s.user_id)
+        WHERE s.ended_at IS NULL AND s.second_factor <> 'due' AND s.expires_at > \(startedAt)
+            AND s.last_seen_at > \(startedAt - SessionTerms.idle) AND u.status = 'active' AND u.epoch = s.user_epoch
+        """
     }
 }
 
-/// A sign-in as its member sees it.
+/// A sign-in as its member sees it, and admins do.
 package struct SessionView: Sendable {
     package let id: SessionID
+    package let user: UserID
+    package let username: String
+    package let secondFactor: SecondFactorProof?
     package let authenticatedAt: Timestamp
     /// To the minute.
     package let lastSeenAt: Timestamp
+    package let expiresAt: Timestamp
     package let address: String?
     package let userAgent: String?
+
+    fileprivate init(row: PostgresRow) throws {
+        id = try row.decode("id")
+        user = try row.decode("user_id")
+        username = try row.decode("username")
+        secondFactor = SecondFactorProof(rawValue: try row.decode("second_factor"))
+        authenticatedAt = try row.decode("authenticated_at")
+        lastSeenAt = try row.decode("last_seen_at")
+        expiresAt = try row.decode("expires_at")
+        address = try row.decode("address")
+        userAgent = try row.decode("user_agent")
+    }
 }
 
-/// Ending a session of one's own: this one, or another. One that is not there, or not the caller's, changes nothing.
+/// Ending a session: one's own, or as an admin that of somebody. One that is not there, has ended, or is not `user`'s is
+/// not found.
 package struct SessionEnd: SingleChange {
     package typealias Output = Void
 
     private let id: SessionID
-    private let caller: SessionCaller
+    private let user: UserID?
     private let attribution: Attribution
 
-    package init(of id: SessionID, by caller: SessionCaller, _ attribution: Attribution) {
+    /// `user` nil: whoever's it is, for an admin.
+    package init(of id: SessionID, ofUser user: UserID?, by attribution: Attribution) {
         self.id = id
-        self.caller = caller
+        self.user = user
         self.attribution = attribution
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (Void, [Recorded]) {
-        let rows = try await transaction.query(
+        let owned: SQL = user.map { " AND s.user_id = \($0)" } ?? ""
+        let ending: SQL = """
+            UPDATE sessions s SET ended_at = \(transaction.startedAt) FROM users u
+            WHERE s.id = \(id) AND s.ended_at IS NULL AND (u.organization_id, u.id) = (s.organization_id, s.user_id)
             """
-            UPDATE sessions SET ended_at = \(transaction.startedAt)
-            WHERE id = \(id) AND user_id = \(caller.user) AND ended_at IS NULL RETURNING id
-            """
-        )
-        guard !rows.isEmpty else { return ((), []) }
+        let rows = try await transaction.query(ending + owned + " RETURNING s.user_id, u.person_id")
+        guard let row = rows.first else { throw ChangeRefusal.notFound }
         let draft = AuditDraft(
             .sessionEnded,
             .session(id),
-            after: ["user": .string(caller.user.description)],
-            person: caller.person
+            authority: user == nil ? .scope(.usersWrite) : nil,
+            after: ["user": .string(try row.decode("user_id", as: UserID.self).description)],
+            person: try row.decode("person_id")
         )
         return ((), [Recorded(draft, by: attribution)])
+    }
+}
+
+/// Ending every session of a member at once, by an admin. Tokens and what apps may do stay: a deactivation ends these too.
+package struct SessionsEnd: SingleChange {
+    package typealias Output = Int
+
+    private let user: UserID
+    private let attribution: Attribution
+
+    /// Returns how many that were.
+    package init(of user: UserID, by attribution: Attribution) {
+        self.user = user
+        self.attribution = attribution
+    }
+
+    package func make(in transaction: OrganizationTransaction) async throws -> (Int, [Recorded]) {
+        guard let known = try await transaction.user(user) else { throw ChangeRefusal.notFound }
+        let drafts = try await transaction.endSessions(of: user).map { ended in
+            var draft = ended
+            draft.authority = .scope(.usersWrite)
+            draft.person = known.person
+            return draft
+        }
+        return (drafts.count, drafts.map { Recorded($0, by: attribution) })
     }
 }

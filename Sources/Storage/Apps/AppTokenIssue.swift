@@ -18,6 +18,31 @@ package enum AppGrantRefusal: Error, Sendable {
     case invalidTarget
 }
 
+extension AppView {
+    /// That the app got no tokens of `target`.
+    func refusedTokens(_ target: AuditTarget, because reason: AccessRefusal) -> AuditDraft {
+        AuditDraft(
+            .tokenIssued,
+            target,
+            outcome: .refused,
+            reason: reason.rawValue,
+            after: ["app": .string(id.description)]
+        )
+    }
+
+    /// The entry of a refusal of the app itself, before it is known for whom it came. nil for a public app: nobody proved
+    /// that it was that one, and anybody could fill the log.
+    package func refusal(
+        because reason: AccessRefusal,
+        from origin: Attribution.Origin,
+        receivedAt: Timestamp
+    ) -> Recorded? {
+        guard isConfidential else { return nil }
+        let attribution = Attribution(actor: .system("token endpoint"), origin: origin, receivedAt: receivedAt)
+        return Recorded(refusedTokens(.app(id), because: reason), by: attribution)
+    }
+}
+
 /// What of an approval decides about tokens, and what they carry.
 struct ApprovedAccess {
     let app: AppView
@@ -28,6 +53,13 @@ struct ApprovedAccess {
     let family: TokenID
     let scopes: ScopeSet
     let audience: String?
+}
+
+/// An access token that was inserted, with its entry.
+struct IssuedAccess {
+    let access: OpaqueSecret
+    let lifetime: Duration
+    let entry: AuditDraft
 }
 
 /// Secrets that are drawn before a transaction, so that a retry of it makes the same; but for a signed token, whose times
@@ -84,7 +116,7 @@ extension OrganizationTransaction {
         of approved: ApprovedAccess,
         scopes: ScopeSet,
         audience: String?
-    ) async throws -> (access: OpaqueSecret, lifetime: Duration, entry: AuditDraft)? {
+    ) async throws -> IssuedAccess? {
         let (access, lifetime) = try await secrets.access(of: approved, scopes: scopes, audience: audience, in: self)
         let digest = store.keyring.digest(of: access)
         var ids = [secrets.accessID]
@@ -126,7 +158,7 @@ extension OrganizationTransaction {
                 "expires_at": .string((startedAt + lifetime).description),
             ]
         )
-        return (access, lifetime, entry)
+        return IssuedAccess(access: access, lifetime: lifetime, entry: entry)
     }
 
     /// Ends every token of a family, and tells how many that were.
@@ -217,7 +249,10 @@ package struct CodeRedemption: Change {
             FROM authorization_codes WHERE digest = ANY(\(digests)) FOR UPDATE
             """
         )
-        guard let row = rows.first else { return .refused(AppGrantRefusal.invalidGrant(.notFound), []) }
+        guard let row = rows.first else {
+            let told = app.refusal(because: .notFound, from: origin, receivedAt: receivedAt)
+            return .refused(AppGrantRefusal.invalidGrant(.notFound), told.map { [$0] } ?? [])
+        }
         let user = try row.decode("user_id", as: UserID.self)
         let attribution = Attribution(actor: .member(user), origin: origin, receivedAt: receivedAt)
         if let used = try row.decode("family_id", as: TokenID?.self) {
@@ -226,13 +261,7 @@ package struct CodeRedemption: Change {
         }
         let authorization = try row.decode("authorization_id", as: AuthorizationID.self)
         if let refusal = try refusal(row, now) {
-            let draft = AuditDraft(
-                .tokenIssued,
-                .authorization(authorization),
-                outcome: .refused,
-                reason: AccessRefusal.invalid.rawValue,
-                after: ["app": .string(app.id.description)]
-            )
+            let draft = app.refusedTokens(.authorization(authorization), because: .invalid)
             return .refused(refusal, [Recorded(draft, by: attribution)])
         }
         let approved = ApprovedAccess(
@@ -250,14 +279,23 @@ package struct CodeRedemption: Change {
             UPDATE authorization_codes SET used_at = \(now), family_id = \(family) WHERE digest = ANY(\(digests))
             """
         )
-        let made = try await transaction.issue(
-            secrets,
-            refresh: refresh,
-            of: approved,
-            scopes: approved.scopes,
-            audience: approved.audience
-        )
-        guard let made else { return .refused(AppGrantRefusal.invalidGrant(.superseded), []) }
+        func refused(_ reason: AccessRefusal, _ refusal: AppGrantRefusal) -> Made<AppTokensIssued> {
+            let draft = app.refusedTokens(.authorization(authorization), because: reason)
+            return .refused(refusal, [Recorded(draft, by: attribution)])
+        }
+        let made: IssuedAccess?
+        do {
+            made = try await transaction.issue(
+                secrets,
+                refresh: refresh,
+                of: approved,
+                scopes: approved.scopes,
+                audience: approved.audience
+            )
+        } catch AppGrantRefusal.invalidTarget {
+            return refused(.wrongAudience, .invalidTarget)
+        }
+        guard let made else { return refused(.superseded, .invalidGrant(.superseded)) }
         let issued = AppTokensIssued(
             access: made.access,
             refresh: refresh,

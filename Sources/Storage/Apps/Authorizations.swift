@@ -8,32 +8,36 @@ package struct AuthorizationView: Sendable {
     package let app: AppID
     package let appName: String
     package let user: UserID
+    package let username: String
     package let scopes: ScopeSet
     package let approvedAt: Timestamp
     package let createdAt: Timestamp
 }
 
 extension OrganizationTransaction {
-    /// What that user lets apps do, oldest first.
+    /// What users let apps do, oldest first: one user or all, one app or all.
     package func authorizations(
-        of user: UserID,
+        of user: UserID?,
+        app: AppID? = nil,
         after: AuthorizationID? = nil,
         most: Int = 200
     ) async throws -> [AuthorizationView] {
-        let rows = try await query(
-            """
-            SELECT z.id, z.app_id, a.name, z.user_id, z.scopes, z.approved_at, z.created_at
+        let ofUser: SQL = user.map { " AND z.user_id = \($0)" } ?? ""
+        let ofApp: SQL = app.map { " AND z.app_id = \($0)" } ?? ""
+        let selection: SQL = """
+            SELECT z.id, z.app_id, a.name, z.user_id, u.username, z.scopes, z.approved_at, z.created_at
             FROM authorizations z JOIN apps a ON (a.organization_id, a.id) = (z.organization_id, z.app_id)
-            WHERE z.user_id = \(user) AND z.status = 'active' AND z.id > \(after ?? .lowest)
-            ORDER BY z.id LIMIT \(most)
+            JOIN users u ON (u.organization_id, u.id) = (z.organization_id, z.user_id)
+            WHERE z.status = 'active' AND z.id > \(after ?? .lowest)
             """
-        )
+        let rows = try await query(selection + ofUser + ofApp + " ORDER BY z.id LIMIT \(most)")
         return try rows.map { row in
             AuthorizationView(
                 id: try row.decode("id"),
                 app: try row.decode("app_id"),
                 appName: try row.decode("name"),
                 user: try row.decode("user_id"),
+                username: try row.decode("username"),
                 scopes: try row.scopes("scopes"),
                 approvedAt: try row.decode("approved_at"),
                 createdAt: try row.decode("created_at")
@@ -133,31 +137,41 @@ package struct AppAuthorization: SingleChange {
 }
 
 /// Ending what a user lets an app do: every token that came of it is refused from the commit on. One that is not there,
-/// has ended, or is somebody else's is not found.
+/// has ended, or is not `user`'s is not found.
 package struct AuthorizationEnd: SingleChange {
     package typealias Output = Void
 
     private let id: AuthorizationID
-    private let user: UserID
+    private let user: UserID?
     private let attribution: Attribution
 
-    package init(of id: AuthorizationID, approvedBy user: UserID, by attribution: Attribution) {
+    /// `user` nil: whoever's it is, for an admin.
+    package init(of id: AuthorizationID, approvedBy user: UserID?, by attribution: Attribution) {
         self.id = id
         self.user = user
         self.attribution = attribution
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (Void, [Recorded]) {
-        let rows = try await transaction.query(
+        let owned: SQL = user.map { " AND z.user_id = \($0)" } ?? ""
+        let ending: SQL = """
+            UPDATE authorizations z SET status = 'ended', epoch = z.epoch + 1, ended_at = \(transaction.startedAt)
+            FROM users u
+            WHERE z.id = \(id) AND z.status = 'active' AND (u.organization_id, u.id) = (z.organization_id, z.user_id)
             """
-            UPDATE authorizations SET status = 'ended', epoch = epoch + 1, ended_at = \(transaction.startedAt)
-            WHERE id = \(id) AND user_id = \(user) AND status = 'active' RETURNING app_id
-            """
-        )
+        let rows = try await transaction.query(ending + owned + " RETURNING z.app_id, z.user_id, u.person_id")
         guard let row = rows.first else { throw ChangeRefusal.notFound }
         transaction.narrow(.authorization(id))
-        let app = try row.decode("app_id", as: AppID.self)
-        let draft = AuditDraft(.authorizationEnded, .authorization(id), after: ["app": .string(app.description)])
+        let draft = AuditDraft(
+            .authorizationEnded,
+            .authorization(id),
+            authority: user == nil ? .scope(.usersWrite) : nil,
+            after: [
+                "app": .string(try row.decode("app_id", as: AppID.self).description),
+                "user": .string(try row.decode("user_id", as: UserID.self).description),
+            ],
+            person: try row.decode("person_id")
+        )
         return ((), [Recorded(draft, by: attribution)])
     }
 }

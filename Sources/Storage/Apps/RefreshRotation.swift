@@ -61,18 +61,15 @@ package struct RefreshRotation: Change {
             WHERE t.digest = ANY(\(digests)) AND t.kind = 'refresh' FOR UPDATE OF t
             """,
         ])[1]
-        guard let row = rows.first else { return .refused(AppGrantRefusal.invalidGrant(.notFound), []) }
+        guard let row = rows.first else {
+            let told = app.refusal(because: .notFound, from: origin, receivedAt: receivedAt)
+            return .refused(AppGrantRefusal.invalidGrant(.notFound), told.map { [$0] } ?? [])
+        }
         let user = try row.decode("user_id", as: UserID.self)
         let attribution = Attribution(actor: .member(user), origin: origin, receivedAt: receivedAt)
         let id = try row.decode("id", as: TokenID.self)
         if let refusal = try refusal(row, at: transaction.startedAt) {
-            let draft = AuditDraft(
-                .tokenIssued,
-                .token(id),
-                outcome: .refused,
-                reason: AccessRefusal.invalid.rawValue,
-                after: ["app": .string(app.id.description)]
-            )
+            let draft = app.refusedTokens(.token(id), because: .invalid)
             return .refused(refusal, [Recorded(draft, by: attribution)])
         }
         let approved = ApprovedAccess(
@@ -100,14 +97,22 @@ package struct RefreshRotation: Change {
             refresh = same
             isRetry = true
         }
-        let issued = try await transaction.issue(
-            secrets,
-            refresh: isRetry ? nil : refresh,
-            of: approved,
-            scopes: scopes,
-            audience: approved.audience
-        )
-        guard let issued else { return .refused(AppGrantRefusal.invalidGrant(.superseded), []) }
+        func refused(_ reason: AccessRefusal, _ refusal: AppGrantRefusal) -> Made<AppTokensIssued> {
+            .refused(refusal, [Recorded(app.refusedTokens(.token(id), because: reason), by: attribution)])
+        }
+        let issued: IssuedAccess?
+        do {
+            issued = try await transaction.issue(
+                secrets,
+                refresh: isRetry ? nil : refresh,
+                of: approved,
+                scopes: scopes,
+                audience: approved.audience
+            )
+        } catch AppGrantRefusal.invalidTarget {
+            return refused(.wrongAudience, .invalidTarget)
+        }
+        guard let issued else { return refused(.superseded, .invalidGrant(.superseded)) }
         if !isRetry {
             _ = try await transaction.query(
                 """

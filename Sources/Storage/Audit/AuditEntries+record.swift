@@ -116,6 +116,9 @@ package struct Observation: Change {
         recorded = Recorded(draft, by: attribution)
     }
 
+    /// The same, of an entry that is whole already.
+    package init(_ recorded: Recorded) { self.recorded = recorded }
+
     package static func make(
         _ changes: [Observation],
         in transaction: OrganizationTransaction

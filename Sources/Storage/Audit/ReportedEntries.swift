@@ -5,8 +5,8 @@ package import Transparency
 /// Entries of what callers did at an API of the organization that is not behind a proxy of ours: told by that API, with
 /// the token by which each caller came. All of them are kept, or none.
 ///
-/// The actor is the user of that token, whatever else the API says. Who told it stands in `after.reporter`; it is the
-/// credential of nothing. Times that it says are `occurred_at` alone.
+/// The actor is the user of that token, and the entry's credential is that token, whatever else the API says. Who told it
+/// stands in `after.reporter`, by which credential and from where beside it. Times that it says are `occurred_at` alone.
 package struct ReportedEntries: Change {
     /// One thing that was done there.
     package struct Report: Sendable {
@@ -63,6 +63,11 @@ package struct ReportedEntries: Change {
         from.address = report.address
         from.userAgent = nil
         var after: JSON.Object = ["reporter": .string(reporter.user.description)]
+        after["reporter_credential"] = [
+            "id": .string(reporter.credential.token.description),
+            "digest_prefix": .string(reporter.credential.digestPrefix),
+        ]
+        after["reporter_address"] = .orNull(origin.address)
         if let integration = reporter.integration { after["reporter_integration"] = .string(integration.description) }
         if !report.details.isEmpty { after["details"] = .object(report.details) }
         var draft = AuditDraft(

@@ -24,10 +24,9 @@ package struct RegisteredKeys: Sendable {
 }
 
 /// Registering public keys in place of a secret, by the custodian: who could register keys could be the client. Secrets,
-/// tokens and claim links of the grant end. For everybody else the grant is not there, and for the custodian neither as
-/// long as they may claim nothing.
-package struct GrantKeysRegistration: SingleChange {
-    package typealias Output = GrantView
+/// tokens and claim links of the grant end. For everybody else the grant is not there; the custodian is refused as long
+/// as they may claim nothing.
+package struct GrantKeysRegistration: Change {
 
     private let grant: GrantID
     private let source: Source
@@ -61,21 +60,33 @@ package struct GrantKeysRegistration: SingleChange {
         self.attribution = attribution
     }
 
-    package func make(in transaction: OrganizationTransaction) async throws -> (GrantView, [Recorded]) {
+    package static func make(
+        _ changes: [GrantKeysRegistration],
+        in transaction: OrganizationTransaction
+    ) async throws -> [Made<GrantView>] {
+        var made: [Made<GrantView>] = []
+        for change in changes { made.append(try await change.make(in: transaction)) }
+        return made
+    }
+
+    private func make(in transaction: OrganizationTransaction) async throws -> Made<GrantView> {
         let owned = try await transaction.query(
             """
-            SELECT g.id FROM grants g
+            SELECT u.person_id, coalesce(a.claiming_blocked_until > \(transaction.startedAt), false) AS is_blocked
+            FROM grants g
             JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
             JOIN users c ON (c.organization_id, c.id) = (u.organization_id, u.custodian_id)
             LEFT JOIN accounts a ON (a.organization_id, a.user_id) = (c.organization_id, c.id)
             WHERE g.id = \(grant) AND c.id = \(custodian) AND c.status = 'active' AND u.status = 'active'
-                AND coalesce(a.claiming_blocked_until <= \(transaction.startedAt), true)
             FOR UPDATE OF g
             """
         )
-        guard !owned.isEmpty else { throw ChangeRefusal.notFound }
+        guard let row = owned.first else { return refused(.notFound, person: nil) }
         let before = try await transaction.lockedGrant(grant)
-        guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
+        guard try !row.decode("is_blocked", as: Bool.self) else {
+            return refused(.claimingBlocked, person: before.person)
+        }
+        guard before.status != .ended else { return refused(.grantEnded, person: before.person) }
         let links = try await transaction.endCredentials(of: grant)
         var url: String?
         var keys: ClientKeys?
@@ -99,7 +110,18 @@ package struct GrantKeysRegistration: SingleChange {
             person: before.person
         )
         let ended = links.map { AuditDraft.ended($0, because: "keys_registered", person: before.person) }
-        return (after, ([draft] + ended).map { Recorded($0, by: attribution) })
+        return .done(after, ([draft] + ended).map { Recorded($0, by: attribution) })
+    }
+
+    private func refused(_ reason: AccessRefusal, person: PersonID?) -> Made<GrantView> {
+        let draft = AuditDraft(
+            .grantKeysRegistered,
+            .grant(grant),
+            outcome: .refused,
+            reason: reason.rawValue,
+            person: person
+        )
+        return .refused(reason, [Recorded(draft, by: attribution)])
     }
 }
 

@@ -76,14 +76,18 @@ package struct GrantView: Sendable {
 }
 
 extension OrganizationTransaction {
-    /// The next grants behind `after`, oldest first.
-    package func grants(after: GrantID?, most: Int) async throws -> [GrantView] {
-        try await grants(GrantView.selection + " WHERE g.id > \(after ?? .lowest) ORDER BY g.id LIMIT \(most)")
+    /// The next grants behind `after`, oldest first; of one custodian, or of everybody.
+    package func grants(keptBy custodian: UserID? = nil, after: GrantID?, most: Int) async throws -> [GrantView] {
+        let kept: SQL = custodian.map { " AND u.custodian_id = \($0)" } ?? ""
+        return try await grants(
+            GrantView.selection + " WHERE g.id > \(after ?? .lowest)" + kept + " ORDER BY g.id LIMIT \(most)"
+        )
     }
 
-    /// nil where the organization has none of that id.
-    package func grant(_ id: GrantID) async throws -> GrantView? {
-        try await grants(GrantView.selection + " WHERE g.id = \(id)").first
+    /// nil where the organization has none of that id, or somebody else than `custodian` keeps its secret.
+    package func grant(_ id: GrantID, keptBy custodian: UserID? = nil) async throws -> GrantView? {
+        let kept: SQL = custodian.map { " AND u.custodian_id = \($0)" } ?? ""
+        return try await grants(GrantView.selection + " WHERE g.id = \(id)" + kept).first
     }
 
     /// Grants that have not ended of users whose secrets that member keeps, oldest first; the first 200.

@@ -157,22 +157,26 @@ package struct SecretRegeneration: Change {
     private func make(in transaction: OrganizationTransaction) async throws -> Made<SecretClaim.Claimed> {
         let rows = try await transaction.query(
             """
-            SELECT g.status, u.person_id FROM grants g
+            SELECT g.status, u.person_id,
+                coalesce(a.claiming_blocked_until > \(transaction.startedAt), false) AS is_blocked
+            FROM grants g
             JOIN users u ON (u.organization_id, u.id) = (g.organization_id, g.user_id)
             JOIN users c ON (c.organization_id, c.id) = (u.organization_id, u.custodian_id)
             LEFT JOIN accounts a ON (a.organization_id, a.user_id) = (c.organization_id, c.id)
             WHERE g.id = \(grant) AND c.id = \(custodian) AND c.status = 'active' AND u.status = 'active'
-                AND coalesce(a.claiming_blocked_until <= \(transaction.startedAt), true)
             FOR UPDATE OF g
             """
         )
         guard let row = rows.first else { return refused(.notFound, person: nil) }
         let person = try row.decode("person_id", as: PersonID?.self)
+        guard try !row.decode("is_blocked", as: Bool.self) else { return refused(.claimingBlocked, person: person) }
         guard try row.word("status", as: GrantStatus.self) != .ended else {
             return refused(.grantEnded, person: person)
         }
         let working = try await transaction.secrets(of: [grant])[grant] ?? []
-        if let needed = needed(working) { return .refused(needed, []) }
+        if let needed = needed(working) {
+            return .refused(needed, [refusal("confirmation_required", person: person)])
+        }
         try await transaction.replaceSecret(of: grant, with: new, overlap: overlap)
         var after = new.entry
         after["overlap"] = .string(overlap.rawValue)
@@ -193,68 +197,42 @@ package struct SecretRegeneration: Change {
     }
 
     private func refused(_ reason: AccessRefusal, person: PersonID?) -> Made<SecretClaim.Claimed> {
-        let draft = AuditDraft(
-            .secretRegenerated,
-            .grant(grant),
-            outcome: .refused,
-            reason: reason.rawValue,
-            person: person
-        )
-        return .refused(reason, [Recorded(draft, by: attribution)])
+        .refused(reason, [refusal(reason.rawValue, person: person)])
+    }
+
+    private func refusal(_ reason: String, person: PersonID?) -> Recorded {
+        let draft = AuditDraft(.secretRegenerated, .grant(grant), outcome: .refused, reason: reason, person: person)
+        return Recorded(draft, by: attribution)
     }
 }
 
-/// Ending a secret of a grant at once, with the tokens that it bought, or everything that the grant's integration holds:
-/// all secrets, tokens, and open claim links. The grant itself stays, and its custodian can have a new secret.
+/// Ending everything that a grant's integration holds: all secrets, keys, tokens, and open claim links. The grant itself
+/// stays, and its custodian can have a new secret.
 package struct GrantKill: SingleChange {
     package typealias Output = GrantView
 
     private let grant: GrantID
-    private let secret: GrantSecretID?
     private let attribution: Attribution
 
-    /// `secret` nil: everything. Refused where the secret is not the grant's, or has ended.
-    package init(of grant: GrantID, secret: GrantSecretID?, by attribution: Attribution) {
+    package init(of grant: GrantID, by attribution: Attribution) {
         self.grant = grant
-        self.secret = secret
         self.attribution = attribution
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (GrantView, [Recorded]) {
         let before = try await transaction.lockedGrant(grant)
         guard before.status != .ended else { throw ChangeRefusal.conflict("The grant has ended.") }
-        var drafts: [AuditDraft] = []
-        if let secret {
-            // Its tokens name it, and are judged by it: no walk over them.
-            transaction.narrow(.grant(grant))
-            let ended = try await transaction.pipeline([
-                """
-                UPDATE grant_secrets SET ended_at = \(transaction.startedAt)
-                WHERE id = \(secret) AND grant_id = \(grant) AND ended_at IS NULL RETURNING id
-                """,
-                """
-                UPDATE grants SET version = version + 1, updated_at = \(transaction.startedAt) WHERE id = \(grant)
-                """,
-            ])
-            guard !ended[0].isEmpty else { throw ChangeRefusal.notFound }
-            drafts.append(draft(.secretEnded, after: ["secret": .string(secret.description)], before))
-        } else {
-            let links = try await transaction.endCredentials(of: grant)
-            drafts.append(draft(.grantKilled, after: ["secrets": .integer(before.secrets.count)], before))
-            drafts += links.map { AuditDraft.ended($0, because: "grant_killed", person: before.person) }
-        }
-        guard let after = try await transaction.grant(grant) else { throw ChangeRefusal.notFound }
-        return (after, drafts.map { Recorded($0, by: attribution) })
-    }
-
-    private func draft(_ action: ActionCode, after: JSON.Object, _ before: GrantView) -> AuditDraft {
-        AuditDraft(
-            action,
+        let links = try await transaction.endCredentials(of: grant)
+        let killed = AuditDraft(
+            .grantKilled,
             .grant(grant),
             authority: .scope(.grantsWrite),
-            after: after,
+            after: ["secrets": .integer(before.secrets.count)],
             person: before.person
         )
+        let drafts = [killed] + links.map { AuditDraft.ended($0, because: "grant_killed", person: before.person) }
+        guard let after = try await transaction.grant(grant) else { throw ChangeRefusal.notFound }
+        return (after, drafts.map { Recorded($0, by: attribution) })
     }
 }
 

@@ -39,8 +39,14 @@ struct APIClient: Sendable {
         try await send(.get, path, query: query)
     }
 
-    func post(_ path: String, _ body: JSON? = nil) async throws(CommandFailure) -> Answer {
-        try await send(.post, path, body: body)
+    func post(
+        _ path: String,
+        _ body: JSON? = nil,
+        idempotencyKey: String? = nil
+    ) async throws(CommandFailure) -> Answer {
+        var headers = HTTPFields()
+        if let idempotencyKey, let name = HTTPField.Name("Idempotency-Key") { headers[name] = idempotencyKey }
+        return try await send(.post, path, headers: headers, body: body)
     }
 
     func delete(_ path: String) async throws(CommandFailure) -> Answer {
