@@ -294,7 +294,7 @@ let package = Package(
         ),
         .tests(
             "App",
-            uses: ["App", "TestSupport", "Edge", "Storage", "Postgres", "Domain", .logging]
+            uses: ["App", "AuditLog", "TestSupport", "Edge", "Storage", "Postgres", "Domain", .logging]
         ),
         .tests(
             "AuditLog",

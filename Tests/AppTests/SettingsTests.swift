@@ -1,4 +1,5 @@
 import App
+import AuditLog
 import Domain
 import Edge
 import Foundation
@@ -114,6 +115,23 @@ private func write(_ text: String, to path: String) throws {
     private static func settings(_ changes: [String: String?] = [:]) async throws -> Settings {
         let environment = changes.reduce(into: good) { $0["ROLLCALL_" + $1.key] = $1.value }
         return try Settings(try await SettingsReader(environment: environment))
+    }
+
+    @Test func `witnesses and an authority of time are asked where they are set, and nobody otherwise`() async throws {
+        #expect(try await Self.settings().attesters.isEmpty)
+        let vectors = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Vectors/rfc3161/ca.pem")
+        let key = "witness.example/w1+aa4a09d1+BOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs"
+        let set = try await Self.settings([
+            "WITNESS_POLICY": "witness w \(key) https://w.example/\nquorum w\n",
+            "TIMESTAMP_URL": "https://time.example", "TIMESTAMP_CERTIFICATES_FILE": vectors.path(),
+        ]).attesters
+        #expect(set.witnesses.map(\.url) == ["https://w.example"])
+        #expect(set.authorities.map(\.url) == ["https://time.example"])
+        for changes in [
+            ["WITNESS_POLICY": "quorum somebody"], ["TIMESTAMP_URL": "https://time.example"],
+            ["TIMESTAMP_URL": "https://time.example", "TIMESTAMP_CERTIFICATES": "none"],
+        ] { await #expect(throws: SettingsError.self) { try await Self.settings(changes) } }
     }
 
     @Test func `four settings are enough`() async throws {

@@ -14,7 +14,8 @@ package struct RootAttestor: Sendable {
     private let outbound: OutboundClient
     private let attesters: Attesters
 
-    /// Between two looks for a newer checkpoint to be cosigned, and to be stamped.
+    /// Between two checkpoints that are cosigned, and that are stamped. While there is nothing new, the next look is as soon as
+    /// a witness'.
     package static let witnessInterval = Duration.seconds(10)
     package static let timestampInterval = Duration.seconds(600)
     /// After failures in a row the pause doubles, up to this.
@@ -55,8 +56,10 @@ package struct RootAttestor: Sendable {
     private func again(every interval: Duration, _ name: String, _ body: () async throws -> Bool) async {
         var failures = 0
         while !Task.isCancelled {
+            var isIdle = false
             do {
-                if try await body() { count("kept") }
+                isIdle = try await !body()
+                if !isIdle { count("kept") }
                 failures = 0
             } catch {
                 if Task.isCancelled { return }
@@ -70,7 +73,9 @@ package struct RootAttestor: Sendable {
                 )
             }
             // Cancelled while pausing: the loop sees it.
-            try? await Task.sleep(for: Self.pause(after: failures, interval: interval))
+            try? await Task.sleep(
+                for: isIdle ? min(interval, Self.witnessInterval) : Self.pause(after: failures, interval: interval)
+            )
         }
     }
 
