@@ -23,8 +23,13 @@ struct UserInfoEndpoint: Sendable {
             throw EdgeError.unauthorized(.invalid)
         }
         let caller = facts.caller
-        try door.limits.admit(caller.limited)
         let refusal = facts.refusal(from: context.client, for: door.audience)
+        // What has ended uses up nobody's limit but that of where it comes from.
+        if refusal == nil {
+            try door.limits.admit(caller.limited)
+        } else {
+            door.limits.countFailure(from: context.client)
+        }
         let draft = AuditDraft(
             .userRead,
             .user(caller.user),

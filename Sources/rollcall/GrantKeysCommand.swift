@@ -7,7 +7,8 @@ extension GrantCommand {
             commandName: "register-keys",
             abstract: "Register public keys in place of a grant's secret.",
             discussion: """
-                By its custodian alone. The integration then signs what it sends (private_key_jwt). Secrets, tokens and \
+                By its custodian, signed in with rollcall login and with every scope of the grant; \
+                everybody else does it in their profile. The integration then signs what it sends (private_key_jwt). Secrets, tokens and \
                 claim links of the grant end at once.
 
                 EXAMPLES

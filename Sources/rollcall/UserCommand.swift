@@ -81,7 +81,8 @@ struct UserCommand: ParsableCommand {
             abstract: "Give a member another role; the member's tokens end.",
             discussion: """
                 For security admins. Roles: security_admin, auditor, member. Another security admin, where \
-                there is one, agrees first to one more.
+                there is one or the organization wants one for anything, agrees first to one more, and to \
+                one less but oneself.
 
                 EXAMPLES
                   rollcall user role usr_01… auditor

@@ -30,6 +30,18 @@ import Transparency
 
     private func ids(_ answer: TestAPI.Answer) -> Set<String> { Set(answer.items.compactMap { $0["id"]?.string }) }
 
+    @Test func `an integration that may read users sees nobody's sign-ins`() async throws {
+        try await TestAPI.with { api in
+            _ = try await session(of: api.admin, in: api)
+            let robot = try await api.integrationAccount(scopes: ScopeSet([.usersRead, .usersWrite]))
+            #expect(try await api.get("/v1/users", as: robot).status == 200)
+            for path in ["/v1/sessions", "/v1/authorizations"] {
+                let seen = try await api.get(path, as: robot)
+                #expect(seen.status == 200 && seen.items.isEmpty, "\(path)")
+            }
+        }
+    }
+
     // MARK: Authorizations
 
     @Test func `admins and auditors see what everybody lets apps do, by user and by app`() async throws {

@@ -127,8 +127,14 @@ import Transparency
                 custodian: api.admin.user
             )
             let wide = try await api.fixture.grant(to: other, in: api.organization, scopes: all)
-            let moved = try await api.patch("/v1/grants/\(wide)", ["username": "crm.robot"], tag: "\"v1\"", as: robot)
-            #expect(moved.status == 403)
+            let later = try await api.fixture.databaseNow() + .seconds(200 * 86_400)
+            for change: JSON in [
+                ["username": "crm.robot"], ["ip_allow_list": ["198.51.100.0/24"]],
+                ["expires_at": .string(later.description)],
+            ] {
+                let moved = try await api.patch("/v1/grants/\(wide)", change, tag: "\"v1\"", as: robot)
+                #expect(moved.status == 403, "\(change)")
+            }
         }
     }
 
@@ -152,7 +158,7 @@ import Transparency
             let tag = try await api.get(path, as: robot).fields[.eTag]
             for change: JSON in [
                 ["rule": "userName eq \"me@acme.example\""], ["ip_allow_list": ["198.51.100.0/24"]],
-                ["status": "disabled"], ["grant_lifetime": "P9Y"],
+                ["status": "disabled"], ["grant_lifetime": "P9Y"], ["workspace": "elsewhere"],
                 ["custodian": .string(api.admin.user.description)],
             ] { #expect(try await api.patch(path, change, tag: tag, as: robot).status == 403, "\(change)") }
             #expect(try await api.patch(path, ["name": "Wages"], tag: tag, as: robot).status == 200)
@@ -266,6 +272,41 @@ import Transparency
             let role: JSON = ["role": "security_admin"]
             #expect(try await api.post("/v1/users/\(first.user)/role", role, as: api.admin).status == 200)
             #expect(try await api.post("/v1/users/\(next.user)/role", role, as: api.admin).status == 202)
+        }
+    }
+
+    @Test func `nobody takes another admin's role alone to be without a second one`() async throws {
+        try await TestAPI.with { api in
+            let second = try await api.fixture.member(.securityAdmin, in: api.organization, username: "s@acme.example")
+            let path = "/v1/users/\(second.user)/role"
+            let waits = try await api.post(path, ["role": "member"], as: api.admin)
+            #expect(waits.status == 202 && waits.body["kind"] == "role.assign")
+            let approval = "/v1/approvals/" + (waits.body["id"]?.string ?? "") + "/approve"
+            #expect(try await api.post(approval, as: second).body["status"] == "approved")
+            #expect(try await api.get("/v1/users/\(second.user)", as: api.admin).body["role"] == "member")
+        }
+    }
+
+    @Test func `a workspace token that was made with a personal one ends with it, and its user`() async throws {
+        try await TestAPI.with { api in
+            let workspaces = try await api.get("/v1/workspaces", as: api.admin)
+            let workspace = try #require(workspaces.items.first?["id"]?.string)
+            let expiry = try await api.fixture.databaseNow() + .seconds(30 * 86_400)
+            let own: JSON = [
+                "name": "Mine", "scopes": ["tokens:write", "people:read"], "expires_at": .string(expiry.description),
+            ]
+            let personal = try await api.post("/v1/tokens", own, as: api.admin)
+            let new: JSON = ["name": "Reports", "scopes": ["people:read"]]
+            let bearer = "Bearer " + (personal.body["token"]?.string ?? "")
+            let made = try await api.send(.post, "/v1/workspaces/\(workspace)/tokens", new, bearer: bearer)
+            #expect(made.status == 201)
+            let there = "Bearer " + (made.body["token"]?.string ?? "")
+            #expect(try await api.send(.get, "/v1/people", bearer: there).status == 200)
+            let path = "/v1/tokens/\(personal.body["id"]?.string ?? "")"
+            #expect(try await api.send(.delete, path, as: api.admin).status == 204)
+            #expect(try await api.send(.get, "/v1/people", bearer: there).status == 401)
+            let user = try await api.get("/v1/users/\(made.body["user"]?.string ?? "")", as: api.admin)
+            #expect(user.body["status"] == "deactivated")
         }
     }
 

@@ -69,6 +69,34 @@ import Transparency
         try await StoreFixture.with { try await body(Scene($0)) }
     }
 
+    @Test func `whoever is replaced as custodian at that moment gets no secret`() async throws {
+        try await StoreFixture.with { fixture in
+            let scene = try await Scene(fixture)
+            let next = try await fixture.member(.member, in: scene.organization)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                try await fixture.owner.transaction { transaction in
+                    _ = try await transaction.query("SELECT id FROM users WHERE kind = 'integration' FOR NO KEY UPDATE")
+                    _ = try await transaction.query("SELECT id FROM grants FOR UPDATE")
+                    group.addTask {
+                        await #expect(throws: AccessRefusal.notFound) { try await scene.regenerate(.none) }
+                    }
+                    // It waits for one of the two.
+                    try await eventually {
+                        try await fixture.number(
+                            "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')"
+                        ) > 0
+                    }
+                    _ = try await transaction.query(
+                        "UPDATE users SET custodian_id = \(next.user) WHERE kind = 'integration'"
+                    )
+                    _ = try await transaction.query("UPDATE grant_secrets SET ended_at = now()")
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await fixture.number("SELECT count(*) FROM grant_secrets WHERE ended_at IS NULL") == 0)
+        }
+    }
+
     @Test func `without overlap the former secret and its tokens end at once`() async throws {
         try await scene { scene in
             let token = try await scene.fixture.accessToken(of: scene.grant).token

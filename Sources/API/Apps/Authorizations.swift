@@ -38,13 +38,17 @@ extension Operation {
 }
 
 extension APICall {
-    /// Whose things alone the caller sees: their own, unless they may read users. Refuses an app: what somebody lets it do
-    /// is none of its business.
+    /// Whose things alone the caller sees: their own, unless they are a security admin or auditor who may read users. Refuses
+    /// an app: what somebody lets it do is none of its business.
     var ownUnlessReader: UserID? {
         get throws(EdgeError) {
             try requireOwnHand()
-            return caller.scopes.contains(.usersRead) ? nil : caller.user
+            return seesEverybodys ? nil : caller.user
         }
+    }
+
+    private var seesEverybodys: Bool {
+        caller.kind == .member && [.securityAdmin, .auditor].contains(caller.role) && caller.scopes.contains(.usersRead)
     }
 
     /// Whose things alone the caller may end: their own, unless a security admin calls.
@@ -61,7 +65,7 @@ extension APICall {
         do {
             try await end()
         } catch ChangeRefusal.notFound {
-            guard try ownUnlessAdmin == nil || !caller.scopes.contains(.usersRead) else {
+            guard try ownUnlessAdmin == nil || !seesEverybodys else {
                 throw EdgeError.forbidden(needs: .usersWrite)
             }
             throw EdgeError.notFound

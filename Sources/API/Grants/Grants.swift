@@ -69,9 +69,10 @@ extension Operation {
             let current = try await call.grant()
             let wanted: GrantMembers = try call.patched(current.members, confirms: true)
             let terms = try wanted.terms(in: try await call.catalogue(for: wanted.scopes))
-            // To another user all of it is new.
-            let known = wanted.username == current.username ? current.terms.scopes : .none
-            try call.refuseSelfWidening(by: terms.scopes.subtracting(known), grant: current.id)
+            // To another user, from elsewhere or for longer all of it is new.
+            let isAnew = call.changes(["username", "ip_allow_list", "expires_at"], of: current.members)
+            let added = isAnew ? terms.scopes : terms.scopes.subtracting(current.terms.scopes)
+            try call.refuseSelfWidening(by: added, grant: current.id)
             let update = GrantUpdate(
                 of: current.id,
                 version: version,

@@ -69,7 +69,11 @@ extension Operation {
             let current = try await call.integration()
             let wanted: IntegrationMembers = try call.patched(current.members, confirms: true)
             let terms = try wanted.terms(in: try await call.catalogue(for: wanted.scopes))
-            try call.refuseSelfWidening(by: terms.scopes(beyond: current.terms), integration: current.id)
+            // For other people, from elsewhere or for longer all of it is new.
+            let members = ["rule", "status", "ip_allow_list", "grant_lifetime", "workspace", "custodian"]
+            let isAnew = call.changes(members, of: current.members)
+            let added = isAnew ? terms.scopes : terms.scopes.subtracting(current.terms.scopes)
+            try call.refuseSelfWidening(by: added, integration: current.id)
             let update = IntegrationUpdate(
                 of: current.id,
                 version: version,
@@ -91,18 +95,6 @@ extension APICall {
         let id = try id(as: IntegrationID.self)
         guard let integration = try await read({ try await $0.integration(id) }) else { throw EdgeError.notFound }
         return integration
-    }
-}
-
-extension IntegrationTerms {
-    /// What somebody may get by these terms that they did not by the former: all of it, where the rule is for others or
-    /// lets in more.
-    fileprivate func scopes(beyond former: IntegrationTerms) -> ScopeSet {
-        let isForTheSame =
-            rule?.description == former.rule?.description && status == former.status
-            && ipAllowList == former.ipAllowList && grantLifetime.duration <= former.grantLifetime.duration
-            && custodian == former.custodian
-        return isForTheSame ? scopes.subtracting(former.scopes) : scopes
     }
 }
 

@@ -63,6 +63,11 @@ package struct APICall: Sendable {
         return try JSONBody.decode(type, from: .object(current.merged(with: patch)))
     }
 
+    /// Whether the body says something else of one of these members than `current`.
+    package func changes(_ names: [String], of current: JSON.Object) -> Bool {
+        names.contains { name in body.object?[name].map { $0 != current[name] } ?? false }
+    }
+
     /// The body without its member `confirmation`, and what that says: what somebody sends again who was asked to look
     /// again (409 `confirmation-required`).
     package func confirmed() throws(EdgeError) -> (body: JSON, confirmation: String?) {

@@ -125,7 +125,7 @@ extension Operation {
             .scope(.usersWrite),
             .userRoleChanged,
             "Give a member another role, by a security admin; the member's tokens end. Another security admin, where "
-                + "there is one or the organization wants one for anything, agrees first to one more",
+                + "there is one or the organization wants one for anything, agrees first to one more, and to one less but oneself",
             target: .user,
             body: .roleAssignment,
             isBodyOptional: false,

@@ -55,8 +55,10 @@ package struct SessionStart: Change {
         let expiresAt = now + (needsCode ? SessionTerms.secondFactorPatience : SessionTerms.absolute)
         let results = try await transaction.pipeline([
             """
-            UPDATE sessions SET ended_at = \(now) WHERE digest = ANY(\(former)) AND ended_at IS NULL
-            RETURNING id, user_id
+            UPDATE sessions s SET ended_at = \(now) FROM users u
+            WHERE s.digest = ANY(\(former)) AND s.ended_at IS NULL
+                AND (u.organization_id, u.id) = (s.organization_id, s.user_id)
+            RETURNING s.id, s.user_id, u.person_id
             """,
             """
             INSERT INTO sessions (organization_id, id, digest, user_id, user_epoch, second_factor, authenticated_at,
@@ -102,10 +104,11 @@ extension SQL {
     /// Keeps the newest ``SessionTerms/mostOpen`` sessions of a member.
     static func endingOldest(of user: UserID, at now: Timestamp) -> SQL {
         """
-        UPDATE sessions SET ended_at = \(now) WHERE ended_at IS NULL AND id IN (
+        UPDATE sessions o SET ended_at = \(now) FROM users u
+        WHERE o.ended_at IS NULL AND (u.organization_id, u.id) = (o.organization_id, o.user_id) AND o.id IN (
             SELECT s.id FROM sessions s WHERE s.user_id = \(user) AND s.ended_at IS NULL
             ORDER BY s.authenticated_at DESC, s.id DESC OFFSET \(Int32(SessionTerms.mostOpen)))
-        RETURNING id, user_id
+        RETURNING o.id, o.user_id, u.person_id
         """
     }
 }
@@ -118,7 +121,8 @@ extension AuditDraft {
                 .sessionEnded,
                 .session(try row.decode("id")),
                 reason: "replaced",
-                after: ["user": .string(try row.decode("user_id", as: UserID.self).description)]
+                after: ["user": .string(try row.decode("user_id", as: UserID.self).description)],
+                person: try row.decode("person_id")
             )
         }
     }
@@ -190,7 +194,8 @@ package struct SessionCompletion: Change {
             FROM waiting w JOIN users u ON (u.organization_id, u.id) = (w.organization_id, w.user_id)
             WHERE u.status = 'active' AND u.epoch = w.user_epoch
             RETURNING id)
-            SELECT w.id, w.user_id, EXISTS (SELECT FROM made) AS is_made FROM waiting w
+            SELECT w.id, w.user_id, EXISTS (SELECT FROM made) AS is_made, u.person_id FROM waiting w
+            JOIN users u ON (u.organization_id, u.id) = (w.organization_id, w.user_id)
             """,
             .endingOldest(of: waiting.user, at: now),
         ])

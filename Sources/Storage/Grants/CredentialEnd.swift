@@ -36,6 +36,7 @@ package struct CredentialEnd: Change {
 
     private func make(in transaction: OrganizationTransaction) async throws -> Made<GrantView> {
         let now = transaction.startedAt
+        try await transaction.holdUser(of: grant)
         let rows = try await transaction.query(
             """
             SELECT g.status, u.person_id, u.custodian_id FROM grants g
@@ -68,13 +69,13 @@ package struct CredentialEnd: Change {
         guard let after = try await transaction.grant(grant) else { return refused(.notFound, person: person) }
         var draft = draft(person: person)
         draft.authority = custodian == nil ? .scope(.grantsWrite) : .custodian
-        if case .secret(let id) = credential { draft.after = ["secret": .string(id.description)] }
         return .done(after, [Recorded(draft, by: attribution)])
     }
 
     private func draft(person: PersonID?) -> AuditDraft {
         switch credential {
-        case .secret: AuditDraft(.secretEnded, .grant(grant), person: person)
+        case .secret(let id):
+            AuditDraft(.secretEnded, .grant(grant), after: ["secret": .string(id.description)], person: person)
         case .keys: AuditDraft(.grantKeysRemoved, .grant(grant), person: person)
         }
     }

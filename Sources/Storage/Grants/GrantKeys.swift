@@ -70,6 +70,7 @@ package struct GrantKeysRegistration: Change {
     }
 
     private func make(in transaction: OrganizationTransaction) async throws -> Made<GrantView> {
+        try await transaction.holdUser(of: grant)
         let owned = try await transaction.query(
             """
             SELECT u.person_id, coalesce(a.claiming_blocked_until > \(transaction.startedAt), false) AS is_blocked

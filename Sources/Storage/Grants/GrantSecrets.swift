@@ -81,6 +81,14 @@ extension OrganizationTransaction {
         if results.contains(where: { !$0.isEmpty }) { narrow(.grant(grant)) }
     }
 
+    /// Holds the user of a grant until the commit: whose custodian somebody is does not change meanwhile. A statement of its
+    /// own, before the one that asks: one that waits for a row sees the others as they were before.
+    func holdUser(of grant: GrantID) async throws {
+        _ = try await query(
+            "SELECT id FROM users WHERE id = (SELECT user_id FROM grants WHERE id = \(grant)) FOR SHARE"
+        )
+    }
+
     /// Ends every secret, key and open claim link of a grant that the transaction has locked, and all of its tokens. Returns
     /// the links.
     func endCredentials(of grant: GrantID) async throws -> [ClaimLinkID] {
@@ -155,6 +163,7 @@ package struct SecretRegeneration: Change {
     }
 
     private func make(in transaction: OrganizationTransaction) async throws -> Made<SecretClaim.Claimed> {
+        try await transaction.holdUser(of: grant)
         let rows = try await transaction.query(
             """
             SELECT g.status, u.person_id,
@@ -238,12 +247,17 @@ package struct GrantKill: SingleChange {
 
 extension AuditDraft {
     /// The entry of a claim link that ended with something else.
-    static func ended(_ link: ClaimLinkID, because reason: String, person: PersonID?) -> AuditDraft {
+    static func ended(
+        _ link: ClaimLinkID,
+        because reason: String,
+        person: PersonID?,
+        authority: Authority = .scope(.grantsWrite)
+    ) -> AuditDraft {
         AuditDraft(
             .claimLinkEnded,
             .claimLink(link),
             reason: reason,
-            authority: .scope(.grantsWrite),
+            authority: authority,
             person: person
         )
     }

@@ -141,10 +141,8 @@ package struct TokenEnding: SingleChange {
         guard let seen = try await transaction.token(id) else { throw ChangeRefusal.notFound }
         let isAdmin = try await transaction.isSecurityAdmin(caller)
         guard isAdmin || seen.kind == .personal && seen.user == caller else { throw ChangeRefusal.notFound }
-        // The user before the token, as everybody locks them.
-        if seen.kind == .workspace {
-            _ = try await transaction.query("SELECT id FROM users WHERE id = \(seen.user) FOR UPDATE")
-        }
+        // The user before the token, as everybody locks them: whoever makes a token meanwhile is before or after.
+        _ = try await transaction.query("SELECT id FROM users WHERE id = \(seen.user) FOR UPDATE")
         let before = try await transaction.lockedToken(id)
         guard before.revokedAt == nil else { return (before, []) }
         if before.kind == .workspace { try before.confirmUse("delete", with: confirmation, at: transaction.startedAt) }

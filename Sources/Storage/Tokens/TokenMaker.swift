@@ -66,41 +66,76 @@ extension OrganizationTransaction {
         )
     }
 
-    /// Ends what was made with that personal token, and what was made with those: whoever held it may hold them. Each is an
-    /// entry.
+    /// Ends what was made with that personal token, and what was made with those: whoever held it may hold them. Workspace
+    /// tokens that were made or refreshed with them end with their users. Each is an entry.
     ///
     /// Who makes a token with another holds that one until the commit, so that this waits for them; what they made is then
     /// seen by the next round. From the first round on nobody makes any with what it ended.
     func endTokens(madeWith token: TokenID, by attribution: Attribution) async throws -> [Recorded] {
-        var ended: [TokenID] = []
+        var recorded: [Recorded] = []
         while true {
-            let rows = try await query(
+            let made = try await query(Self.made(with: token, in: organization))
+            guard !made.isEmpty else { return recorded }
+            let ids = try made.map { try $0.decode("id", as: TokenID.self) }
+            let users = try made.filter { try $0.decode("kind", as: String.self) == TokenKind.workspace.rawValue }
+                .map { try $0.decode("user_id", as: UserID.self) }
+            narrow(ids.map { .token($0) } + users.map { .user($0) })
+            // Users before tokens, as everybody locks them.
+            _ = try await query("SELECT id FROM users WHERE id = ANY(\(users)) ORDER BY id FOR UPDATE")
+            let results = try await pipeline([
                 """
-                WITH RECURSIVE made AS (
-                    SELECT t.id FROM tokens t WHERE t.organization_id = \(organization) AND t.made_with_id = \(token)
-                    UNION
-                    SELECT t.id FROM made m
-                    JOIN tokens t ON t.organization_id = \(organization) AND t.made_with_id = m.id
-                )
+                UPDATE users SET status = 'deactivated', epoch = epoch + 1, deactivated_at = \(startedAt),
+                    updated_at = \(startedAt)
+                WHERE id = ANY(\(users)) AND status = 'active' RETURNING id
+                """,
+                """
                 UPDATE tokens SET revoked_at = \(startedAt), version = version + 1
-                WHERE organization_id = \(organization) AND id IN (SELECT m.id FROM made m) AND revoked_at IS NULL
-                RETURNING id
-                """
-            )
-            guard !rows.isEmpty else { break }
-            ended += try rows.map { try $0.decode("id", as: TokenID.self) }
+                WHERE id = ANY(\(ids)) AND revoked_at IS NULL RETURNING id
+                """,
+            ])
+            let deactivated = try results[0].map { try $0.decode("id", as: UserID.self) }
+            let ended = try results[1].map { try $0.decode("id", as: TokenID.self) }
+            let drafts =
+                ended.map { AuditDraft.ended($0, madeWith: token) } + deactivated.map(AuditDraft.endedWithToken)
+            recorded += drafts.map { Recorded($0, by: attribution) }
         }
-        narrow(ended.map { .token($0) })
-        return ended.map { id in
-            let draft = AuditDraft(
-                .tokenRevoked,
-                .token(id),
-                reason: "maker_revoked",
-                authority: .scope(.tokensWrite),
-                after: ["revoked": true, "made_with": .string(token.description)]
-            )
-            return Recorded(draft, by: attribution)
-        }
+    }
+
+    /// What is good still of everything that was made with a token.
+    private static func made(with token: TokenID, in organization: OrganizationID) -> SQL {
+        """
+        WITH RECURSIVE made AS (
+            SELECT t.id FROM tokens t WHERE t.organization_id = \(organization) AND t.made_with_id = \(token)
+            UNION
+            SELECT t.id FROM made m JOIN tokens t ON t.organization_id = \(organization) AND t.made_with_id = m.id
+        )
+        SELECT t.id, t.kind, t.user_id FROM made m
+        JOIN tokens t ON t.organization_id = \(organization) AND t.id = m.id
+        WHERE t.revoked_at IS NULL
+        """
+    }
+}
+
+extension AuditDraft {
+    fileprivate static func ended(_ token: TokenID, madeWith maker: TokenID) -> AuditDraft {
+        AuditDraft(
+            .tokenRevoked,
+            .token(token),
+            reason: "maker_revoked",
+            authority: .scope(.tokensWrite),
+            after: ["revoked": true, "made_with": .string(maker.description)]
+        )
+    }
+
+    fileprivate static func endedWithToken(_ user: UserID) -> AuditDraft {
+        AuditDraft(
+            .userDeactivated,
+            .user(user),
+            reason: "token_deleted",
+            authority: .scope(.tokensWrite),
+            before: ["status": "active"],
+            after: ["status": "deactivated"]
+        )
     }
 }
 

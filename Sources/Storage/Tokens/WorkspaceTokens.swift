@@ -57,9 +57,10 @@ package struct WorkspaceTokenCreation: SingleChange {
             """,
             """
             INSERT INTO tokens (organization_id, id, kind, digest, user_id, scopes, audience, user_epoch, issued_at,
-                expires_at, name, workspace_id, created_by)
+                expires_at, name, workspace_id, created_by, made_with_id)
             VALUES (\(transaction.organization), \(id), 'workspace', \(digest), \(user), \(scopes.names),
-                \(bounds.audience as String?), 1, \(now), \(expiresAt), \(name), \(workspace), \(maker.user))
+                \(bounds.audience as String?), 1, \(now), \(expiresAt), \(name), \(workspace), \(maker.user),
+                \(bounds.personal as TokenID?))
             """,
         ])
         guard let view = try await transaction.token(id) else {
@@ -126,17 +127,14 @@ package struct WorkspaceTokenRefresh: SingleChange {
 
     package func make(in transaction: OrganizationTransaction) async throws -> (MadeToken, [Recorded]) {
         let now = transaction.startedAt
+        let settings = try await transaction.settings(lock: "FOR SHARE")
         let bounds = try await transaction.adminBounds(of: maker)
         let before = try await transaction.lockedWorkspaceToken(id)
         try before.confirmUse("refresh", with: confirmation, at: now)
-        let settings = try await transaction.settings(lock: "FOR SHARE")
-        let agreed = settings.wantsApproval(of: before.scopes, after: nil) ? before.expiresAt : nil
-        let latest = min(bounds.latest, agreed ?? bounds.latest)
-        let expiresAt = expiresAt ?? min(now + WorkspaceTokenCreation.standardLifetime, latest)
-        if let agreed, expiresAt > agreed {
-            let detail = "A second admin agreed to it until \(agreed). For longer, make another one."
-            throw ChangeRefusal.invalid("/expires_at", detail)
-        }
+        let isTwosToDecide = settings.wantsApproval(of: before.scopes, after: nil)
+        if isTwosToDecide { try before.refuseLonger(expiresAt, at: now) }
+        let standard = isTwosToDecide ? before.expiresAt : now + WorkspaceTokenCreation.standardLifetime
+        let expiresAt = expiresAt ?? min(standard, bounds.latest)
         // A wider token than one's own is not refreshed either: who does it sees its value.
         try bounds.check(scopes: before.scopes, expiresAt: expiresAt, audience: before.audience, at: now)
         transaction.narrow(.token(id))
@@ -147,7 +145,7 @@ package struct WorkspaceTokenRefresh: SingleChange {
         _ = try await transaction.query(
             """
             UPDATE tokens SET digest = \(digest), issued_at = \(now), expires_at = \(expiresAt), last_used_at = NULL,
-                last_used_address = NULL, version = version + 1
+                last_used_address = NULL, made_with_id = \(bounds.personal as TokenID?), version = version + 1
             WHERE id = \(id)
             """
         )
@@ -163,6 +161,19 @@ package struct WorkspaceTokenRefresh: SingleChange {
             ]
         )
         return (MadeToken(secret: secret, token: after), [Recorded(draft, by: attribution)])
+    }
+}
+
+extension TokenView {
+    /// What needs a second admin is refreshed until it ends, and not beyond.
+    fileprivate func refuseLonger(_ wanted: Timestamp?, at now: Timestamp) throws(ChangeRefusal) {
+        guard expiresAt > now else {
+            throw .conflict("It has ended, and a second admin has to agree to another one: make one.")
+        }
+        guard wanted.map({ $0 <= expiresAt }) ?? true else {
+            let detail = "It ends at \(expiresAt). For longer, make another one, to which a second admin agrees."
+            throw .invalid("/expires_at", detail)
+        }
     }
 }
 

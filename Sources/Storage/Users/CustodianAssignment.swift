@@ -50,7 +50,9 @@ package struct CustodianAssignment: SingleChange {
                 "grants": .array(grants.map { .string($0.id.description) }),
             ]
         )
-        let ended = links.map { AuditDraft.ended($0, because: "custodian_changed", person: nil) }
+        let ended = links.map {
+            AuditDraft.ended($0, because: "custodian_changed", person: nil, authority: authority)
+        }
         return (changed, ([draft] + ended).map { Recorded($0, by: attribution) })
     }
 
@@ -99,7 +101,7 @@ package struct CustodianRequest: SingleChange {
     }
 
     package func make(in transaction: OrganizationTransaction) async throws -> (Output, [Recorded]) {
-        let settings = try await transaction.settings(lock: "FOR SHARE")
+        let settings = try await transaction.settings(lock: "FOR NO KEY UPDATE")
         let (user, grants) = try await assignment.check(in: transaction)
         let needsSecond = grants.contains { settings.wantsApproval(of: $0.terms, after: nil) }
         guard needsSecond, user.custodian != assignment.custodian else {

@@ -102,9 +102,9 @@ package struct RoleAssignment: SingleChange {
     }
 }
 
-/// Giving a member another role, or, for that of a security admin where there is a second one or the organization wants one
-/// for anything, asking for them: else one admin would make their own second one, and with that one replace the password of
-/// another.
+/// Giving a member another role, or, for making a security admin where there is a second one or the organization wants one
+/// for anything, and for taking the role from another, asking for them: else one admin would make their own second one, and
+/// with that one replace the password of another.
 package struct RoleAssignmentRequest: SingleChange {
     package typealias Output = Settled<UserView>
 
@@ -130,7 +130,8 @@ package struct RoleAssignmentRequest: SingleChange {
             """
         )
         let needsSecond = !others.isEmpty || !settings.approvals.isEmpty
-        guard assignment.role == .securityAdmin, user.role != .securityAdmin, needsSecond else {
+        let isAdminsChange = (assignment.role == .securityAdmin) != (user.role == .securityAdmin)
+        guard isAdminsChange, assignment.id != caller, needsSecond else {
             let (changed, recorded) = try await assignment.make(in: transaction)
             return (.done(changed), recorded)
         }

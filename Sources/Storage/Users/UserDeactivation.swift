@@ -29,13 +29,21 @@ package struct UserDeactivation: SingleChange {
         _ = try await transaction.query(
             "SELECT id FROM organizations WHERE id = \(transaction.organization) FOR NO KEY UPDATE"
         )
-        _ = try await transaction.query("SELECT id FROM users WHERE id = \(id) FOR UPDATE")
+        // With a member those who act for their person, in the order of ids, as whoever locks two users does.
+        let locked = try await transaction.query(
+            """
+            SELECT u.id FROM users u
+            WHERE u.id = \(id) OR u.kind = 'integration' AND u.status = 'active' AND u.person_id = (
+                SELECT m.person_id FROM users m WHERE m.id = \(id) AND m.kind = 'member')
+            ORDER BY u.id FOR UPDATE
+            """
+        )
         guard let user = try await transaction.user(id) else { throw ChangeRefusal.notFound }
         guard user.status == .active else {
             return (user, [recorded(.userDeactivated, .user(id), of: user, "unchanged")])
         }
         try await refuseIfNeeded(user, in: transaction)
-        let users = try await dependents(of: user, in: transaction)
+        let users = try await [user] + dependents(locked, in: transaction)
         let ids = users.map(\.id)
         let now = transaction.startedAt
         transaction.narrow(ids.map { .user($0) })
@@ -88,20 +96,15 @@ package struct UserDeactivation: SingleChange {
         return (ended, entries)
     }
 
-    /// The user, and where it is a member those of integrations that exist on behalf of their person, locked.
-    private func dependents(of user: UserView, in transaction: OrganizationTransaction) async throws -> [UserView] {
-        guard user.kind == .member, let person = user.person else { return [user] }
-        let rows = try await transaction.query(
-            """
-            SELECT id FROM users
-            WHERE person_id = \(person) AND kind = 'integration' AND status = 'active' AND id <> \(id)
-            ORDER BY id FOR UPDATE
-            """
-        )
-        var users = [user]
+    /// Those of the locked rows that are another active user.
+    private func dependents(_ rows: PostgresRows, in transaction: OrganizationTransaction) async throws -> [UserView] {
+        var users: [UserView] = []
         for row in rows {
-            guard let dependent = try await transaction.user(try row.decode("id")) else { continue }
-            users.append(dependent)
+            let dependent = try row.decode("id", as: UserID.self)
+            guard dependent != id, let user = try await transaction.user(dependent), user.status == .active else {
+                continue
+            }
+            users.append(user)
         }
         return users
     }
