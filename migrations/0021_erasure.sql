@@ -71,6 +71,18 @@ CREATE TABLE holds (
 CREATE INDEX holds_open ON holds (organization_id) WHERE lifted_at IS NULL;
 CALL protect('holds', 'SELECT, INSERT, UPDATE');
 
+-- Who has or had a value: by its digest under a keyring key, so that the log is searched by it and nobody reads it here.
+-- Goes with the person.
+CREATE TABLE person_values (
+    organization_id uuid NOT NULL,
+    digest          bytea NOT NULL,
+    person_id       uuid NOT NULL,
+    PRIMARY KEY (organization_id, digest, person_id),
+    CONSTRAINT person_values_digest_length CHECK (length(digest) = 32)
+);
+CREATE INDEX person_values_of_person ON person_values (organization_id, person_id);
+CALL protect('person_values', 'SELECT, INSERT, DELETE');
+
 -- Whether a hold keeps what a delivery said. That of a query may mean any delivery, and so keeps them all.
 CREATE FUNCTION is_delivery_held(delivery uuid, organization uuid, stored timestamptz) RETURNS boolean
 LANGUAGE sql STABLE AS $$

@@ -104,4 +104,38 @@ import Transparency
             }
         }
     }
+
+    @Test func `the log is searched by a value of a person, until they are erased`() async throws {
+        try await TestAPI.with { api in
+            let id = try await Self.ada(in: api)
+            let search = "/v1/audit/search?mode=range&filter="
+            let about = search + "about%20eq%20%22ADA@acme.example%22"
+            try await api.fixture.index(api.organization.id)
+            let found = try await api.get(about, as: api.auditor)
+            #expect(!found.items.isEmpty)
+            #expect(found.items.allSatisfy { $0["person"]?.string == id })
+            #expect(found.body["erased_people"]?.int64 == 0)
+            let name = try await api.get(
+                search + "about%20eq%20%22ada%20lovelace%22%20and%20action%20eq%20%22person.created%22",
+                as: api.auditor
+            )
+            #expect(name.items.count == 1)
+            let other = try await api.get(search + "not%20(about%20eq%20%22ada@acme.example%22)", as: api.auditor)
+            #expect(other.items.allSatisfy { $0["person"]?.string != id })
+            #expect(!other.items.isEmpty)
+            #expect(try await api.get(search + "about%20co%20%22ada%22", as: api.auditor).status == 422)
+            // The entry of the search holds none of its words.
+            #expect(!(try await api.entry(.auditRead)).text.lowercased().contains("ada@acme"))
+            let robot = try await api.integrationAccount(scopes: ScopeSet([.auditRead]))
+            #expect(try await api.get(about, as: robot).status == 403)
+
+            _ = try await api.post("/v1/people/\(id)/erasure", ["confirmation": .string(id)], as: api.admin)
+            let gone = try await api.get(about, as: api.auditor)
+            #expect(gone.items.isEmpty)
+            #expect(gone.body["erased_people"]?.int64 == 1)
+            let plain = try await api.get(search + "action%20eq%20%22person.erased%22", as: api.auditor)
+            #expect(plain.body["erased_people"] == .null)
+            #expect(try await api.fixture.number("SELECT count(*) FROM person_values") == 0)
+        }
+    }
 }

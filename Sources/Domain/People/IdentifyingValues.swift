@@ -8,7 +8,7 @@ package struct IdentifyingValues: Sendable, Hashable {
     /// Attributes of which every text is one, in whichever depth.
     private static let attributes: Set<String> = [
         "externalId", "userName", "displayName", "nickName", "emails", "phoneNumbers", "employeeNumber", "ims",
-        "profileUrl",
+        "profileUrl", "username",
     ]
     /// Shorter ones are found as a whole JSON text only: others hold them by chance.
     package static let leastFree = 6
@@ -29,6 +29,20 @@ package struct IdentifyingValues: Sendable, Hashable {
         }
         let whole = texts.filter { !$0.isEmpty }
         self.texts = Set(whole + whole.map { $0.lowercased() }).sorted()
+    }
+
+    /// Of what an entry discloses of one person: attributes by their paths, extensions opened.
+    package init(disclosed: [(name: String, value: JSON)]) {
+        var person: JSON.Object = [:]
+        for (path, value) in disclosed {
+            // Both sides of a change may say the attribute.
+            let name = path.hasPrefix("urn:") ? String(path.split(separator: ":").last ?? "") : path
+            person[name] = .array((person[name]?.array ?? []) + [value])
+        }
+        let names = person["name"]?.array ?? []
+        person["name"] = nil
+        let fullNames = names.flatMap { [$0["formatted"]?.string, Self.fullName($0)].compactMap(\.self) }
+        self.init(of: person, usernames: fullNames)
     }
 
     /// Byte strings of which none stands in a text that does not say one of the values: the value itself, with its other

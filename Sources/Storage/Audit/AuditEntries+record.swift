@@ -59,6 +59,7 @@ extension OrganizationTransaction {
         guard !disclosed.isEmpty else { return [] }
         let keys = try await subjectKeys(of: Set(disclosed.map(\.1)).sorted())
         var places: [(entry: AuditEntryID, subject: PersonID)] = []
+        var values: Set<PersonValue> = []
         var sealed: [[UInt8]] = []
         for (entry, subject, disclosures) in disclosed {
             // Who was erased has no key and gets none: nothing stands behind these digests.
@@ -66,6 +67,11 @@ extension OrganizationTransaction {
             let text = JSON.array(disclosures.map { .string($0.encoded) }).bytes
             places.append((entry.id, subject))
             sealed.append(try key.seal(text, of: entry.id, using: store.randomness))
+            let said = IdentifyingValues(disclosed: disclosures.map { ($0.name, $0.value) })
+            for text in Set(said.texts.map { $0.lowercased() }) {
+                let digest = store.keyring.digests(ofPersonValue: text, in: organization)[0]
+                values.insert(PersonValue(person: subject, digest: digest))
+            }
         }
         guard !sealed.isEmpty else { return [] }
         return [
@@ -73,6 +79,28 @@ extension OrganizationTransaction {
             INSERT INTO audit_disclosures (organization_id, entry_id, subject_id, sealed)
             SELECT \(organization), d.entry_id, d.subject_id, d.sealed
             FROM unnest(\(places.map(\.entry)), \(places.map(\.subject)), \(sealed)) AS d(entry_id, subject_id, sealed)
+            """
+        ] + insertValues(values)
+    }
+
+    private struct PersonValue: Hashable {
+        let person: PersonID
+        let digest: [UInt8]
+    }
+
+    /// In one order, so that two transactions that keep the same ones wait for each other in one direction.
+    private func insertValues(_ values: Set<PersonValue>) -> [SQL] {
+        guard !values.isEmpty else { return [] }
+        let ordered = values.sorted { one, other in
+            one.person == other.person
+                ? one.digest.lexicographicallyPrecedes(other.digest) : one.person < other.person
+        }
+        return [
+            """
+            INSERT INTO person_values (organization_id, digest, person_id)
+            SELECT \(organization), v.digest, v.person_id
+            FROM unnest(\(ordered.map(\.digest)), \(ordered.map(\.person))) AS v(digest, person_id)
+            ON CONFLICT DO NOTHING
             """
         ]
     }

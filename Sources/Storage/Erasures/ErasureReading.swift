@@ -41,6 +41,29 @@ extension OrganizationTransaction {
         ).map { try ErasureView($0) }
     }
 
+    /// How many people of the organization were erased: of what was said of them nobody can tell any more whether it was
+    /// this or that.
+    package func erasedCount() async throws -> Int {
+        let rows = try await query("SELECT count(*) AS erased FROM erasures WHERE status = 'executed'")
+        return Int(try rows.only().decode("erased", as: Int64.self))
+    }
+
+    /// Who has or had each of the values: usernames, addresses, numbers, full names. Nobody who was erased.
+    package func people(whoHad values: Set<String>) async throws -> [String: Set<PersonID>] {
+        var found: [String: Set<PersonID>] = [:]
+        for value in values.sorted() {
+            let digests = store.keyring.digests(ofPersonValue: value, in: organization)
+            let rows = try await query(
+                """
+                SELECT person_id FROM person_values
+                WHERE organization_id = \(organization) AND digest = ANY(\(digests))
+                """
+            )
+            found[value] = Set(try rows.map { try $0.decode("person_id") })
+        }
+        return found
+    }
+
     /// nil where nobody asked for it.
     package func erasure(of person: PersonID) async throws -> ErasureView? {
         try await query(ErasureView.selection + " WHERE person_id = \(person)").first.map { try ErasureView($0) }

@@ -61,7 +61,7 @@ struct PersonWiping {
         let results = try await transaction.pipeline([
             bodies, ownEvents, othersEvents, lane, canonicalPerson, othersPeople, disclosures, subjectKey,
         ])
-        _ = try await transaction.pipeline(accounts + writings)
+        _ = try await transaction.pipeline([searchedValues] + accounts + writings)
         return [
             "deliveries": .integer(results[0].affected), "events": .integer(results[1].affected),
             "disclosures": .integer(results[6].affected), "users": .integer(users.count),
@@ -148,6 +148,10 @@ struct PersonWiping {
 
     private var subjectKey: SQL {
         "DELETE FROM audit_subject_keys WHERE organization_id = \(organization) AND subject_id = \(person.id)"
+    }
+
+    private var searchedValues: SQL {
+        "DELETE FROM person_values WHERE organization_id = \(organization) AND person_id = \(person.id)"
     }
 
     // MARK: Accounts
