@@ -45,7 +45,7 @@ ALTER TABLE organizations
     ADD COLUMN longest_token_lifetime text NOT NULL DEFAULT 'P365D', -- of personal and workspace tokens, ISO 8601
     ADD COLUMN version bigint NOT NULL DEFAULT 1,
     ADD CONSTRAINT organizations_approvals_known
-        CHECK (approvals <@ ARRAY['grant_with_write_scope', 'grant_without_ip_restriction']);
+        CHECK (approvals <@ ARRAY['grant_with_write_scope', 'grant_without_ip_restriction', 'person_erasure']);
 
 -- What one admin asked for and another has to agree to, exactly as it was asked for.
 CREATE TABLE approvals (
@@ -67,7 +67,7 @@ CREATE TABLE approvals (
     CONSTRAINT approvals_kind_known
         CHECK (kind IN ('grant.create', 'grant.change', 'integration.create', 'integration.change',
             'workspace_token.create', 'workspace_token.change', 'password_link.create', 'second_factor.reset',
-            'role.assign', 'custodian.assign', 'organization.change')),
+            'role.assign', 'custodian.assign', 'organization.change', 'person.erase')),
     CONSTRAINT approvals_status_known
         CHECK (status IN ('pending', 'approved', 'refused', 'withdrawn', 'moved', 'expired')),
     CONSTRAINT approvals_decision_dated CHECK ((status = 'pending') = (decided_at IS NULL)),

@@ -46,7 +46,8 @@ package struct Server: Sendable {
             keyring: settings.keyring,
             clock: clock,
             randomness: randomness,
-            logger: logger
+            logger: logger,
+            erasures: ErasureList(directory: settings.erasureDirectory)?.register
         )
     }
 
@@ -58,6 +59,7 @@ package struct Server: Sendable {
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) async throws {
         try await ServerPreflight.requireDatabase(store, allowsVolatile: settings.allowsVolatileDatabase)
+        try await ServerPreflight.requireErasures(store)
         let services = try services(onRunning: onRunning)
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }
@@ -92,6 +94,7 @@ package struct Server: Sendable {
                     mappings: try Mapping.embedded(),
                     profiles: profiles,
                     signal: signal,
+                    bodyLifetime: settings.deliveryBodyLifetime,
                     logger: logger
                 )
             )

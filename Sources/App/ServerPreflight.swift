@@ -38,6 +38,22 @@ package enum ServerPreflight {
         let standing = try await store.standing()
         guard standing.isBehindTheWall else { throw PreflightError.role(standing) }
     }
+
+    /// Executes again what was erased after the database was saved that it was restored from. Refuses a database that
+    /// cannot be compared with the list of erasures outside.
+    package static func requireErasures(_ store: Store) async throws {
+        do {
+            let executed = try await store.repeatErasures()
+            if executed > 0 {
+                store.logger.warning(
+                    "People were erased again: the database is older than their erasure",
+                    metadata: ["count": "\(executed)"]
+                )
+            }
+        } catch {
+            throw PreflightError.erasures("\(error)")
+        }
+    }
 }
 
 /// Why this process does not serve.
@@ -45,6 +61,7 @@ package enum PreflightError: Error, Sendable, CustomStringConvertible {
     case schema(String)
     case volatile(Store.Durability)
     case role(Store.Standing)
+    case erasures(String)
 
     package var description: String {
         switch self {
@@ -55,6 +72,11 @@ package enum PreflightError: Error, Sendable, CustomStringConvertible {
             the database may lose acknowledged commits (fsync \(durability.fsync ? "on" : "off"), \
             full_page_writes \(durability.fullPageWrites ? "on" : "off"), synchronous_commit \
             \(durability.synchronousCommit)); set them to on, or ROLLCALL_DATABASE_VOLATILE=allow for a test
+            """
+        case .erasures(let problem):
+            """
+            erasures cannot be compared with those kept outside the database \
+            (\(Setting.checkpointCopies.environmentName)): \(problem)
             """
         case .role(let standing):
             """

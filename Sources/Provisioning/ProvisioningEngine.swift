@@ -1,7 +1,8 @@
 // Provisioning: the engine of the apply leg. It makes events of accepted deliveries, and applies the events of each
 // person in order. What follows from an event is computed in Domain (`Planner`), claimed, locked and written in Storage
 // (`DeliveryMapping`, `EventApplication`); here is only the loop around them. Beside it, it has rejected requests verified
-// again after keys changed, and removes those that were kept for their time (`RejectedReview`, `RejectedExpiry`).
+// again after keys changed, removes those that were kept for their time (`RejectedReview`, `RejectedExpiry`) and what
+// deliveries said once it was (`BodyExpiry`), and executes erasures whose hold was lifted (`QueuedErasures`).
 //
 // Any number of engines may run, on any number of nodes: claims skip what another one holds.
 
@@ -18,6 +19,7 @@ package struct ProvisioningEngine: Service {
     private let review: RejectedReview
     private let signal: WorkSignal
     private let workers: Int
+    private let bodyLifetime: Duration
     private let logger: Logger
 
     /// How long something waits at most when no signal came: what other nodes accepted, what became due.
@@ -30,6 +32,8 @@ package struct ProvisioningEngine: Service {
     package static let reviewInterval = Duration.seconds(1)
     /// Rejected requests of one transaction at most: each may hold a whole body.
     package static let mostPerReview = 16
+    /// Transactions of one removal of bodies.
+    static let mostBodyRounds = 500
     /// Reviews between two removals of what was kept for its time.
     static let reviewsPerExpiry = 60
 
@@ -41,6 +45,7 @@ package struct ProvisioningEngine: Service {
         profiles: [String: SigningProfile],
         signal: WorkSignal,
         workers: Int = 2,
+        bodyLifetime: Duration = BodyExpiry.standardLifetime,
         logger: Logger
     ) {
         self.store = store
@@ -48,6 +53,7 @@ package struct ProvisioningEngine: Service {
         review = RejectedReview(profiles: profiles)
         self.signal = signal
         self.workers = workers
+        self.bodyLifetime = bodyLifetime
         self.logger = logger
     }
 
@@ -78,7 +84,11 @@ package struct ProvisioningEngine: Service {
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             do {
                 if try await reviewRejected() > 0 { signal.raise() }
-                if round.isMultiple(of: Self.reviewsPerExpiry) { try await removeExpiredRejected() }
+                if round.isMultiple(of: Self.reviewsPerExpiry) {
+                    try await removeExpiredRejected()
+                    try await removeExpiredBodies()
+                }
+                try await executeQueuedErasures()
                 round += 1
                 try await Task.sleep(for: Self.reviewInterval)
             } catch is CancellationError {
@@ -107,6 +117,20 @@ package struct ProvisioningEngine: Service {
     /// Removes rejected requests that were kept for their time.
     package func removeExpiredRejected() async throws {
         while try await store.performNext(RejectedExpiry(), most: Self.mostPerClaim) > 0 {}
+    }
+
+    /// Removes what deliveries said that were kept for their time, as much as ``mostBodyRounds`` transactions can.
+    package func removeExpiredBodies() async throws {
+        for _ in 0..<Self.mostBodyRounds {
+            guard try await store.performNext(BodyExpiry(after: bodyLifetime), most: Self.mostPerClaim) > 0 else {
+                return
+            }
+        }
+    }
+
+    /// Executes erasures that nothing is in the way of any more; one at a time, because each reads many bodies.
+    package func executeQueuedErasures() async throws {
+        while try await store.performNext(QueuedErasures(), most: 1) > 0 {}
     }
 
     private func work() async {

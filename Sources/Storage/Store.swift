@@ -20,6 +20,8 @@ package struct Store: Sendable {
     package let logger: Logger
     /// What this node remembers of tokens.
     package let access: AccessCache
+    /// Where erasures are kept outside the database; nil: this process executes none.
+    package let erasures: ErasureRegister?
 
     package init(
         pool: PostgresPool,
@@ -27,7 +29,8 @@ package struct Store: Sendable {
         clock: any WallClock,
         randomness: any Randomness,
         logger: Logger,
-        access: AccessCache = AccessCache()
+        access: AccessCache = AccessCache(),
+        erasures: ErasureRegister? = nil
     ) {
         self.pool = pool
         self.keyring = keyring
@@ -35,6 +38,7 @@ package struct Store: Sendable {
         self.randomness = randomness
         self.logger = logger
         self.access = access
+        self.erasures = erasures
     }
 
     /// The same, reading from another pool, which may lead to a copy that only reads and is behind.

@@ -56,6 +56,20 @@ struct LogDirectory {
         throw Fault(.missing, file.path, entry: place.firstEntry, "it is not there")
     }
 
+    /// The bundle's entries themselves, of a log that was checked.
+    func entries(_ place: BundleCoordinate) throws -> [ArraySlice<UInt8>] {
+        let full = BundleCoordinate(index: place.index, width: TileCoordinate.fullWidth)
+        for held in [place, full].compactMap(\.self) {
+            guard let bytes = try contents(.entries(held), atMost: EntryBundle.largestBytes) else { continue }
+            do throws(TreeError) {
+                return Array(try EntryBundle.decode(bytes, at: held).prefix(place.width))
+            } catch {
+                throw Fault(error, in: LogFile.entries(held).path)
+            }
+        }
+        throw Fault(.missing, LogFile.entries(place).path, entry: place.firstEntry, "it is not there")
+    }
+
     /// The tile, or a full one in its place.
     func tile(_ place: TileCoordinate) throws -> Tile {
         if let tile = try found(place) { return tile }

@@ -16,13 +16,14 @@ struct RangeCommand: Verb {
               rollcall-verify range ./log --policy policy.txt
               rollcall-verify range ./log --vkey "$VKEY" --since last-year.checkpoint
               rollcall-verify range ./log --policy policy.txt --anchor ./log/anchor
-              rollcall-verify range ./log --policy policy.txt -o json
+              rollcall-verify range ./log --policy policy.txt --erased -o json
             """
     )
 
     @Argument(help: ArgumentHelp("The directory.", valueName: "log")) var log: String
     @Option(help: ArgumentHelp("A checkpoint that you kept. May be given again.", valueName: "file"))
     var since: [String] = []
+    @Flag(help: "Also name the people whom the log says were erased.") var erased = false
     @OptionGroup var trust: TrustOptions
     @OptionGroup var form: OutputOptions
 
@@ -44,6 +45,11 @@ struct RangeCommand: Verb {
         if let anchored { held.append((anchored.signed.checkpoint, anchored.file)) }
         let walk = LogWalk(directory: directory, checkpoint: signed.checkpoint, held: held)
         let counts = try walk.run()
+        var more: [(name: String, value: JSON)] = []
+        if erased {
+            let people = try ErasedPeople(of: directory, size: signed.checkpoint.size)
+            more = [("erased", .array(people.ids.map(JSON.string))), ("erased_count", .integer(people.count))]
+        }
         return Report(
             checkpoint: signed.checkpoint,
             signatures: signatures + (anchored?.signatures ?? []),
@@ -53,7 +59,7 @@ struct RangeCommand: Verb {
                 ("goes_on_from", .array(walk.held.map { .integer($0.checkpoint.size) })),
                 // No fault: a log may have grown while it was copied. But what stands there is not proved.
                 ("not_covered", .array(directory.entriesBeyond(signed.checkpoint.size).map(JSON.string))),
-            ] + (anchored?.told ?? [])
+            ] + (anchored?.told ?? []) + more
         )
     }
 }

@@ -27,7 +27,7 @@ struct Rollcall: AsyncParsableCommand {
                 name: "WHAT HR SYSTEMS SEND",
                 subcommands: [
                     SourceCommand.self, DeliveryCommand.self, RejectedCommand.self, EventCommand.self,
-                    PersonCommand.self, SignCommand.self, VerifyCommand.self, TriggerCommand.self,
+                    PersonCommand.self, HoldCommand.self, SignCommand.self, VerifyCommand.self, TriggerCommand.self,
                 ]
             ),
             CommandGroup(

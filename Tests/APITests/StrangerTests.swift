@@ -80,8 +80,15 @@ import Transparency
             VALUES (\(organization.id), \(query), 'q', 'tail', \(admin.user), now())
             """
         )
+        let hold = api.fixture.store.newID(HoldID.self)
+        _ = try await api.fixture.owner.query(
+            """
+            INSERT INTO holds (organization_id, id, kind, matter, created_by, created_at)
+            VALUES (\(organization.id), \(hold), 'organization', 'Case', \(admin.user), now())
+            """
+        )
         return [
-            "qry": query.description,
+            "qry": query.description, "hld": hold.description,
             "org": organization.id.description,
             "app": app.description, "aut": authorization.description,
             "ent": try #require(leaf?["id"]?.string), "src": source.id.description, "key": source.key.description,

@@ -52,4 +52,33 @@ import Testing
             #expect(error?.description.contains("rollcall_owner") == true)
         }
     }
+
+    @Test func `a process that cannot read who was erased does not serve`() async throws {
+        try await StoreFixture.with { fixture in
+            let blind = Store(
+                pool: fixture.pool,
+                keyring: fixture.keyring,
+                clock: fixture.clock,
+                randomness: fixture.randomness,
+                logger: Self.silent
+            )
+            // Nobody was erased: there is nothing to compare.
+            try await ServerPreflight.requireErasures(blind)
+            let organization = try await fixture.organization()
+            let source = try await fixture.source(in: organization)
+            try await fixture.deliver(fixture.event(.joiner), from: source)
+            try await fixture.settle()
+            _ = try await fixture.owner.query(
+                """
+                INSERT INTO erasures (organization_id, person_id, status, requested_at, executed_at)
+                SELECT organization_id, id, 'executed', now(), now() FROM people
+                """
+            )
+            let refusal = await #expect(throws: PreflightError.self) {
+                try await ServerPreflight.requireErasures(blind)
+            }
+            #expect(refusal?.description.contains("ROLLCALL_CHECKPOINT_COPIES") == true)
+            try await ServerPreflight.requireErasures(fixture.store)
+        }
+    }
 }

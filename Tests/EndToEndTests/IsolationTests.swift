@@ -96,7 +96,7 @@ extension EndToEnd {
             }
             var ids: [String: Set<String>] = [:]
             let operations = try await Operation.all(of: admin)
-            let made: Set = ["/v1/apps", "/v1/audit/queries"]
+            let made: Set = ["/v1/apps", "/v1/audit/queries", "/v1/holds"]
             for operation in operations where operation.method == .post && made.contains(operation.path) {
                 _ = try await operation.send(as: admin, to: operation.path)
             }

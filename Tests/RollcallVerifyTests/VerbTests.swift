@@ -56,6 +56,21 @@ import Transparency
         #expect(try said.json["cosigned_by"] == [["name": "witness.example/w9", "time": 1_763_712_000]])
     }
 
+    @Test func `whom the log says was erased is named when asked`() throws {
+        let leaf: JSON = [
+            "action": "person.erased", "reason": .null, "target": ["kind": "person", "id": "per_1"],
+        ]
+        let again: JSON = ["action": "person.erased", "reason": "unchanged", "target": ["id": "per_1"]]
+        let other: JSON = ["action": "person.created", "after": ["_sd": ["…"]], "target": ["id": "per_2"]]
+        let log = try ExportedLog(ExportedLog.entries(300) + [leaf, again, other].map { try $0.canonical() })
+        let said = Said(["range", log.path, "--vkey", try ExportedLog.vkey(), "--erased", "-o", "json"])
+        #expect(said.code == 0, "\(said)")
+        #expect(try said.json["erased"] == ["per_1"])
+        #expect(try said.json["erased_count"] == 1)
+        let plain = try Said(["range", log.path, "--vkey", try ExportedLog.vkey(), "-o", "json"]).json
+        #expect(plain["erased"] == nil)
+    }
+
     @Test func `what it says is JSON when asked`() throws {
         let log = try ExportedLog(ExportedLog.entries(3))
         let vkey = try ExportedLog.vkey()

@@ -120,11 +120,13 @@ import Testing
             #expect(
                 crossings == [
                     "access_endings_after", "add_token_key", "anchor_checkpoint", "app_of_presented", "end_token_key",
-                    "expired_waiting",
-                    "extend_partitions", "forget_registered_clients", "forget_token_keys", "grant_of_client",
+                    "executed_erasures", "expired_waiting", "extend_partitions", "forget_registered_clients",
+                    "forget_token_keys", "grant_of_client",
                     "keep_registered_client", "logs_standing", "logs_unpublished", "logs_waiting", "next_deliveries",
-                    "next_expired_approvals", "next_expired_rejected", "next_expiring", "next_lanes",
-                    "next_refusals", "next_rejected", "organization_of_app", "organization_of_claim_link",
+                    "next_expired_approvals", "next_expired_bodies", "next_expired_rejected", "next_expiring",
+                    "next_lanes",
+                    "next_queued_erasures", "next_refusals", "next_rejected", "organization_of_app",
+                    "organization_of_claim_link",
                     "organization_of_password_link", "organization_of_session", "organization_of_slug",
                     "partitions_ahead", "register_client", "registered_client", "remove_expired", "source_of_hook",
                     "token_keys_known", "token_of_digest", "work_waiting",

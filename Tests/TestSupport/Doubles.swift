@@ -1,4 +1,5 @@
 package import Domain
+package import Storage
 import Synchronization
 
 /// A clock that stands still until the test moves it.
@@ -35,5 +36,21 @@ package final class SeededRandomness: Randomness {
             }
             return Array(bytes.prefix(count))
         }
+    }
+}
+
+/// A list of erasures that ends with the test.
+package final class NotedErasures: Sendable {
+    private let noted = Mutex<[OrganizationID: Set<PersonID>]>([:])
+
+    package init() {}
+
+    package var people: [OrganizationID: [PersonID]] { noted.withLock { $0.mapValues { $0.sorted() } } }
+
+    package var register: ErasureRegister {
+        ErasureRegister(
+            note: { organization, person in _ = self.noted.withLock { $0[organization, default: []].insert(person) } },
+            listed: { self.people }
+        )
     }
 }

@@ -14,6 +14,10 @@ package struct StoreFixture: Sendable {
     /// For programs that are given a database.
     package let serviceConnectionString: String
     package let ownerConnectionString: String
+    /// For what only row-level security's master sees: a dump.
+    package let superuserConnectionString: String
+    /// Who was erased, as a list outside the database says it.
+    package let erasures: NotedErasures
 
     package var keyring: Keyring { store.keyring }
     package var pool: PostgresPool { store.pool }
@@ -30,19 +34,23 @@ package struct StoreFixture: Sendable {
             let clock = FixedClock()
             let service = connectionString(StoreCluster.service)
             let owner = connectionString(StoreCluster.owner)
+            let erasures = NotedErasures()
             let fixture = StoreFixture(
                 store: Store(
                     pool: pool(service, size: poolSize),
                     keyring: try Keyring(parsing: Keyring.line(id: "test", using: randomness)),
                     clock: clock,
                     randomness: randomness,
-                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+                    erasures: erasures.register
                 ),
                 owner: pool(owner, size: 2),
                 clock: clock,
                 randomness: randomness,
                 serviceConnectionString: service,
-                ownerConnectionString: owner
+                ownerConnectionString: owner,
+                superuserConnectionString: connectionString(EmbeddedServer.superuser),
+                erasures: erasures
             )
             let result: Result<Value, any Error>
             do { result = .success(try await body(fixture)) } catch { result = .failure(error) }

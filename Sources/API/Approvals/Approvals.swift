@@ -104,6 +104,7 @@ extension ApprovalView {
         case .passwordLink, .secondFactorReset, .roleAssignment, .custodianAssignment:
             UserID(high: bits.high, low: bits.low).description
         case .settingsChange: OrganizationID(high: bits.high, low: bits.low).description
+        case .personErasure: PersonID(high: bits.high, low: bits.low).description
         }
     }
 }

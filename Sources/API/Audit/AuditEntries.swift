@@ -84,10 +84,12 @@ extension AuditEntryView {
         var json = members
         guard let names else {
             json["disclosed"] = .null
+            json["erased"] = .null
             json["display"] = .null
             return json
         }
         json["disclosed"] = ["before": .object(disclosed("before")), "after": .object(disclosed("after"))]
+        json["erased"] = .bool(isErased)
         func name(_ id: JSON?) -> JSON { (id?.string.flatMap { names[$0] }).map(JSON.string) ?? .null }
         json["display"] = [
             // Rollcall's own parts have no account; their id is their name.

@@ -88,6 +88,12 @@ extension Schema {
             )
         ),
         (
+            "erased",
+            Schema.boolean.orNull.described(
+                "The person was erased: nothing stands behind the digests any more. null for those who read no such data."
+            )
+        ),
+        (
             "display",
             Schema.object([
                 ("actor", .string.orNull), ("on_behalf_of", .array(of: .string.orNull)), ("target", .string.orNull),
@@ -107,7 +113,7 @@ extension Schema {
         "source_event": .null, "request_id": "req_01k9qyc5qje1qsv9svhrqgc8d5",
         "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "client_ip": "198.51.100.7", "user_agent": "rollcall/1",
         "occurred_at": .null, "received_at": "2026-11-21T09:00:00Z", "recorded_at": "2026-11-21T09:00:00.012Z",
-        "disclosed": ["before": [:], "after": [:]],
+        "disclosed": ["before": [:], "after": [:]], "erased": false,
         "display": [
             "actor": "grace@acme.example", "on_behalf_of": [], "target": "Payroll", "person": "ada@acme.example",
         ],

@@ -19,7 +19,12 @@ extension Operation {
             parameters: [
                 .init("mode", in: .query, .searchMode, "`tail` or `range`; that of `query` if not said."),
                 .init("query", in: .query, .id("qry"), "A saved query, in place of `mode` and `filter`."),
-                .init("filter", in: .query, .someText, "SCIM filter over the items' members, `index` and `text`."),
+                .init(
+                    "filter",
+                    in: .query,
+                    .someText,
+                    "SCIM filter over the items' members, `index`, `text`, and `about eq` a value that the person has or had."
+                ),
                 .init("limit", in: .query, .integer(from: 1, to: ListQuery.mostLimit), "At most; 50 if not said."),
                 .init("cursor", in: .query, .cursor, "`next_cursor` of the answer before, with the same question."),
             ],
@@ -35,6 +40,7 @@ struct AuditSearch: Sendable {
     private let mode: SearchMode
     private let filter: Filter?
     private let narrowing: SearchNarrowing
+    private let about: AboutPeople
     /// Whether the filter asks for what is no part of the leaf.
     private let needsNames: Bool
 
@@ -59,12 +65,14 @@ struct AuditSearch: Sendable {
         // A tail goes on with the log; a range stays with the size with which it began.
         if search.mode == .tail { place.size = size }
         let (items, isEnd) = try await search.page(from: &place, limit: query.limit)
+        let erased = search.about.asksForValues ? try await call.read { try await $0.erasedCount() } : nil
         let next: JSON =
             search.mode == .range && isEnd ? .null : .string(query.next(place.bytes, of: list, key: key).description)
         var answer = APIAnswer.read(
             [
                 "items": .array(items.map(JSON.object)), "next_cursor": next, "mode": .string(search.mode.rawValue),
                 "tree_size": .integer(place.size), "has_more": .bool(!isEnd),
+                "erased_people": erased.map { .integer($0) } ?? .null,
             ],
             notes: AuditParameters.told(["mode": search.mode.rawValue].merging(query.more) { $1 }, search.filter)
                 .merged(with: ["items": .integer(items.count), "tree_size": .integer(place.size)])
@@ -106,7 +114,8 @@ struct AuditSearch: Sendable {
             guard let said else { throw EdgeError.invalid([.init(parameter: "mode", "tail or range.")]) }
             (mode, filter) = (said, query.filter)
         }
-        narrowing = filter?.narrowing ?? SearchNarrowing()
+        about = try await AboutPeople(filter, call)
+        narrowing = filter?.narrowing(about) ?? SearchNarrowing()
         needsNames = filter.map { !$0.attributes.isDisjoint(with: ["disclosed", "display", "text"]) } ?? false
     }
 
@@ -160,7 +169,7 @@ struct AuditSearch: Sendable {
     }
 
     private func selects(_ object: JSON.Object, index: Int) -> Bool {
-        filter?.matches(AuditSubject(object, index: index), caseExact: AuditSubject.isCaseExact) ?? true
+        filter?.matches(AuditSubject(about.said(of: object), index: index), caseExact: AuditSubject.isCaseExact) ?? true
     }
 }
 
@@ -241,5 +250,12 @@ extension Schema {
         ("next_cursor", string.orNull.described("Of a tail never null: ask again later for what came since.")),
         ("mode", searchMode), ("tree_size", integer().described("Entries of the log that were searched.")),
         ("has_more", boolean.described("Whether there is more to look at now.")),
+        (
+            "erased_people",
+            integer().orNull.described(
+                "The filter asks for personal values, and so many people were erased: whether it would select entries about "
+                    + "them cannot be known any more. null where it asks for none."
+            )
+        ),
     ])
 }

@@ -5,13 +5,15 @@ import Storage
 extension Filter {
     /// What an index can answer of the filter: comparisons that have to hold whatever else does. Everything that the filter
     /// selects is within; that it selects nothing more is for the filter itself to say.
-    var narrowing: SearchNarrowing {
+    func narrowing(_ about: AboutPeople) -> SearchNarrowing {
         var narrowing = SearchNarrowing()
         for (path, comparison, value) in root.demanded {
             switch (path.description.lowercased(), comparison, value) {
             case ("target.id", .equal, .string(let text)): narrowing.target = narrowing.target ?? IDBits(anyID: text)
             // Rollcall's own parts have no account, and an id of no user has no column.
             case ("actor.id", .equal, .string(let text)): narrowing.actor = narrowing.actor ?? UserID(text)
+            case (AboutPeople.name, .equal, .string(let text)):
+                narrowing.person = narrowing.person ?? about.narrowing(to: text)
             case ("person", .equal, .string(let text)): narrowing.person = narrowing.person ?? PersonID(text)
             case ("action", .equal, .string(let text)):
                 narrowing.action = narrowing.action ?? AuditAction(text)

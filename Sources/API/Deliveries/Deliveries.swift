@@ -54,6 +54,13 @@ extension DeliveryView {
             "client_ip": clientAddress.map(JSON.string) ?? .null, "user_agent": userAgent.map(JSON.string) ?? .null,
             "event_count": .integer(events.count), "events": .array(events.map { .object($0.json) }),
         ]
+        json["body_removed"] =
+            removed.map { removed in
+                [
+                    "sha256": .string(Base64.standard.encode(removed.sha256)), "at": .string(removed.at.description),
+                    "by": .string(removed.by.rawValue),
+                ]
+            } ?? .null
         if let body { json["body"] = .string(Base64.standard.encode(body)) }
         return json
     }
@@ -93,11 +100,18 @@ extension Schema {
             ("bytes", .integer()), ("request_id", .id("req")), ("client_ip", .string.orNull),
             ("user_agent", .string.orNull), ("event_count", .integer()),
             (
+                "body_removed",
+                Schema.object([
+                    ("sha256", .string), ("at", .time),
+                    ("by", .word(of: DeliveryView.RemovedBody.Cause.allCases.map(\.rawValue))),
+                ]).orNull.described("The body is no longer kept: its SHA-256 in base64, since when, and why.")
+            ),
+            (
                 "events",
                 .array(of: .object([("id", .id("evt")), ("kind", .eventKind), ("status", .eventStatus)]))
             ),
         ],
-        optional: [("body", .string.described("base64; with `include=body` only."))]
+        optional: [("body", .string.described("base64; with `include=body` only, and as long as it is kept."))]
     ).named(
         "Delivery",
         example: [
@@ -107,6 +121,7 @@ extension Schema {
             "received_at": "2026-11-21T09:00:00.250000Z", "key": "key_01k9qyc5qje1qsv9svhrqgc8d6",
             "headers": ["webhook-id": "msg_1"], "bytes": 512, "request_id": "req_01k9qyc5qje1qsv9svhrqgc8d5",
             "client_ip": "192.0.2.7", "user_agent": .null, "event_count": 1,
+            "body_removed": .null,
             "events": [["id": "evt_01k9qyc5qje1qsv9svhrqgc8d8", "kind": "joiner", "status": "applied"]],
         ]
     )

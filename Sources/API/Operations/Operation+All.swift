@@ -4,7 +4,7 @@ extension Operation {
         identity, organization, workspaces, scopes, resources, approvals, tokens, sources, sourceKeys,
         sourceVerification,
         deliveries,
-        rejectedRequests, events, people,
+        rejectedRequests, events, people, holds,
         users,
         integrations,
         grants, grantKeys,

@@ -140,6 +140,7 @@ package struct PathTarget: Sendable {
     }
 
     package static let person = PathTarget(person: ())
+    package static let hold = PathTarget(AuditTarget.hold)
     package static let app = PathTarget(AuditTarget.app)
     package static let authorization = PathTarget(AuditTarget.authorization)
     package static let session = PathTarget(AuditTarget.session)

@@ -18,6 +18,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case keyring
     case checkpointKey = "checkpoint_key"
     case checkpointCopies = "checkpoint_copies"
+    case deliveryBodyDays = "delivery_body_days"
     case witnessPolicy = "witness_policy"
     case timestampURL = "timestamp_url"
     case timestampCertificates = "timestamp_certificates"
@@ -50,6 +51,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .rateOfChecks: "50000:50000"
         case .roles: "web,worker,sequencer"
         case .logLevel: "info"
+        case .deliveryBodyDays: "90"
         case .checkpointCopies: "/var/lib/rollcall/checkpoints"
         case .databaseURL, .databaseDirectURL, .auditReadURL, .publicURL, .tlsCertificate, .tlsKey, .keyring,
             .checkpointKey, .witnessPolicy, .timestampURL, .timestampCertificates, .proxyCredentials:
@@ -82,7 +84,8 @@ package enum Setting: String, CaseIterable, Sendable {
         case .proxyHeader: "x-forwarded-for or forwarded: the one header that those proxies write"
         case .keyring: "keys that seal and digest, a line each: id and base64 of 32 bytes; the first is primary"
         case .checkpointKey: "keys that sign the log, a line each; read by the sequencer, which rests without them"
-        case .checkpointCopies: "directory of the last checkpoints, shared by all sequencers, restored with no database"
+        case .checkpointCopies: "directory of checkpoints and erasures: for all processes, restored with no database"
+        case .deliveryBodyDays: "days after which only the hash of a delivery's body is kept, 1 to 3650"
         case .witnessPolicy: "C2SP tlog-policy text: witnesses with their URLs are asked to cosign the root log"
         case .timestampURL: "where an authority stamps the root log's checkpoints with a time (RFC 3161)"
         case .timestampCertificates: "PEM certificates of that authority, or of who issued them"

@@ -23,6 +23,10 @@ package struct Settings: Sendable {
     package var keyring: Keyring
     /// nil: this process sequences and signs nothing.
     package var checkpoints: (keys: CheckpointKeys, copies: String)?
+    /// Where the copies of checkpoints are, and who was erased.
+    package var erasureDirectory: String
+    /// How long what a delivery said is kept.
+    package var deliveryBodyLifetime: Duration
     /// Who is asked to vouch for the root log; nobody where none are set.
     package var attesters: Attesters
     /// Nobody where none are set.
@@ -55,6 +59,11 @@ package struct Settings: Sendable {
         proxies = try Self.proxies(reader)
         keyring = try Self.keyring(reader)
         proxyCredentials = try Self.proxyCredentials(reader)
+        erasureDirectory = try Self.required(.checkpointCopies, in: reader)
+        guard let days = reader[.deliveryBodyDays].flatMap({ Int($0) }), (1...3650).contains(days) else {
+            throw SettingsError.invalid(Setting.deliveryBodyDays.environmentName, "is not a number from 1 to 3650")
+        }
+        deliveryBodyLifetime = .seconds(days * 86_400)
         allowsRegistration = try Self.word(.clientRegistration, ["on": true, "off": false], in: reader)
         allowsClientDocuments = try Self.word(.clientDocuments, ["on": true, "off": false], in: reader)
         rates = try Self.rates(reader)

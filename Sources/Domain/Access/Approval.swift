@@ -19,6 +19,8 @@ package enum ApprovalKind: String, Sendable, CaseIterable {
     case custodianAssignment = "custodian.assign"
     /// Needing a second admin less often than now.
     case settingsChange = "organization.change"
+    /// Destroying what is known of a person, which nobody can take back.
+    case personErasure = "person.erase"
 
     /// Without it nobody asks, and nobody agrees.
     package var scope: Scope {
@@ -26,7 +28,7 @@ package enum ApprovalKind: String, Sendable, CaseIterable {
         case .grantCreation, .grantChange: .grantsWrite
         case .integrationCreation, .integrationChange: .integrationsWrite
         case .workspaceToken, .workspaceTokenChange: .tokensWrite
-        case .passwordLink, .secondFactorReset, .roleAssignment, .custodianAssignment: .usersWrite
+        case .passwordLink, .secondFactorReset, .roleAssignment, .custodianAssignment, .personErasure: .usersWrite
         case .settingsChange: .organizationWrite
         }
     }
@@ -42,6 +44,8 @@ package enum ApprovalRequirement: String, Sendable, CaseIterable {
     case grantWithWriteScope = "grant_with_write_scope"
     /// A grant that works from anywhere, and an integration whose rule makes such grants.
     case grantWithoutIPRestriction = "grant_without_ip_restriction"
+    /// The erasure of a person.
+    case personErasure = "person_erasure"
 }
 
 /// What became of a request. All but `pending` are final.

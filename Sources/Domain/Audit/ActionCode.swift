@@ -11,6 +11,8 @@ package enum ActionCode: String, Sendable, CaseIterable {
     /// Some of its events are made, and some cannot be told.
     case deliveryPartlyMapped = "delivery.partly_mapped"
     case deliveryRead = "delivery.read"
+    /// Bodies of a source's deliveries that were kept for their time are gone; `after.count` of them.
+    case deliveryExpired = "delivery.expired"
 
     /// A request that was refused before holds under the keys of now; `after.delivery` is what it became.
     case rejectedAccepted = "rejected_request.accepted"
@@ -29,6 +31,15 @@ package enum ActionCode: String, Sendable, CaseIterable {
     case personEnded = "person.ended"
     case personReturned = "person.returned"
     case personRead = "person.read"
+    /// Their values are gone from the database, and what was disclosed of them is unreadable.
+    case personErased = "person.erased"
+    /// Their erasure waits for the end of a hold.
+    case personErasureQueued = "person.erasure_queued"
+
+    /// From here on nothing of what it names is erased or expires.
+    case holdCreated = "hold.created"
+    case holdLifted = "hold.lifted"
+    case holdRead = "hold.read"
 
     case userCreated = "user.created"
     case userDeactivated = "user.deactivated"

@@ -174,6 +174,7 @@ package struct AuditTarget: Sendable, Hashable {
     /// One for each noun that an entry can be about; the kind is the word of the API.
     package static func organization(_ id: OrganizationID) -> AuditTarget { AuditTarget("organization", id) }
     package static func person(_ id: PersonID) -> AuditTarget { AuditTarget("person", id) }
+    package static func hold(_ id: HoldID) -> AuditTarget { AuditTarget("hold", id) }
     package static func user(_ id: UserID) -> AuditTarget { AuditTarget("user", id) }
     package static func integration(_ id: IntegrationID) -> AuditTarget { AuditTarget("integration", id) }
     package static func workspace(_ id: WorkspaceID) -> AuditTarget { AuditTarget("workspace", id) }

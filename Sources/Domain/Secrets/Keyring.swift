@@ -16,6 +16,7 @@ package struct Keyring: Sendable {
         case attempt = "rollcall.attempt.v1"
         case recovery = "rollcall.recovery.v1"
         case successor = "rollcall.successor.v1"
+        case personValue = "rollcall.person-value.v1"
     }
 
     private struct Key: Sendable {
@@ -153,6 +154,13 @@ package struct Keyring: Sendable {
     package func digests(of code: RecoveryCode, for user: UserID) -> [[UInt8]] {
         let text = Data("\(user)|".utf8 + code.bytes)
         return keys.map { Array(HMAC<SHA256>.authenticationCode(for: text, using: $0(.recovery))) }
+    }
+
+    /// Under which digests a value of a person may be found again in that organization, the primary key's first. How it was
+    /// spelled is nothing to it, as far as that is upper or lower case.
+    package func digests(ofPersonValue value: String, in organization: OrganizationID) -> [[UInt8]] {
+        let text = Data("\(organization)|\(value.lowercased())".utf8)
+        return keys.map { Array(HMAC<SHA256>.authenticationCode(for: text, using: $0(.personValue))) }
     }
 
     /// The key that list cursors are authenticated with.

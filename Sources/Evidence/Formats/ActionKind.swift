@@ -56,11 +56,12 @@ package struct ActionKind: Hashable, Sendable {
         "refused": .init(.entity, .update), "adopted": .init(.entity, .update), "captured": .init(.entity, .update),
         "approved": .init(.entity, .update), "withdrawn": .init(.entity, .update), "moved": .init(.entity, .update),
         "fetched": .init(.entity, .update), "expiring": .init(.entity, .update), "rotated": .init(.entity, .update),
-        "refreshed": .init(.entity, .update),
+        "refreshed": .init(.entity, .update), "queued": .init(.entity, .update),
         "started": .init(.entity, .update), "stalled": .init(.entity, .update),
         "denied": .init(.entity, .update), "registered": .init(.entity, .update),
         "removed": .init(.entity, .delete), "ended": .init(.entity, .delete), "expired": .init(.entity, .delete),
         "dismissed": .init(.entity, .delete), "revoked": .init(.entity, .delete),
+        "lifted": .init(.entity, .delete),
         "enabled": .init(.entity, .enable), "disabled": .init(.entity, .disable),
         "read": .init(.call, .read), "exported": .init(.call, .read), "revealed": .init(.call, .read),
     ]
@@ -74,7 +75,7 @@ package struct ActionKind: Hashable, Sendable {
         "audit.appended": .init(.call, .create),
 
         "person.created": .init(.account, .create), "person.ended": .init(.account, .disable),
-        "person.returned": .init(.account, .enable),
+        "person.returned": .init(.account, .enable), "person.erased": .init(.account, .delete),
         "user.created": .init(.account, .create), "user.deactivated": .init(.account, .disable),
         "user.role_changed": .init(.account, .update, ocsfActivity: 7),
         "user.custodian_changed": .init(.account, .update),

@@ -162,6 +162,9 @@ package struct ApprovalDecision: Change {
         case .custodianAssignment:
             let (_, recorded) = try await CustodianAssignment(approved: view, by: attribution).make(in: transaction)
             return (nil, recorded)
+        case .personErasure:
+            let (_, recorded) = try await PersonErasure(approved: view, by: attribution).make(in: transaction)
+            return (nil, recorded)
         case .passwordLink, .workspaceToken:
             throw ImpossibleRows(description: "approvals.kind \(view.kind) of \(id) is not done by agreeing")
         }

@@ -58,24 +58,54 @@ extension OrganizationTransaction {
         let disclosed = entries.compactMap { entry in entry.disclosed.map { (entry, $0.subject, $0.disclosures) } }
         guard !disclosed.isEmpty else { return [] }
         let keys = try await subjectKeys(of: Set(disclosed.map(\.1)).sorted())
+        var places: [(entry: AuditEntryID, subject: PersonID)] = []
+        var values: Set<PersonValue> = []
         var sealed: [[UInt8]] = []
         for (entry, subject, disclosures) in disclosed {
-            guard let key = keys[subject] else {
-                throw ImpossibleRows(description: "audit_subject_keys has no key of \(subject) that was just made")
-            }
+            // Who was erased has no key and gets none: nothing stands behind these digests.
+            guard let key = keys[subject] else { continue }
             let text = JSON.array(disclosures.map { .string($0.encoded) }).bytes
+            places.append((entry.id, subject))
             sealed.append(try key.seal(text, of: entry.id, using: store.randomness))
+            let said = IdentifyingValues(disclosed: disclosures.map { ($0.name, $0.value) })
+            for text in Set(said.texts.map { $0.lowercased() }) {
+                let digest = store.keyring.digests(ofPersonValue: text, in: organization)[0]
+                values.insert(PersonValue(person: subject, digest: digest))
+            }
         }
+        guard !sealed.isEmpty else { return [] }
         return [
             """
             INSERT INTO audit_disclosures (organization_id, entry_id, subject_id, sealed)
             SELECT \(organization), d.entry_id, d.subject_id, d.sealed
-            FROM unnest(\(disclosed.map(\.0.id)), \(disclosed.map(\.1)), \(sealed)) AS d(entry_id, subject_id, sealed)
+            FROM unnest(\(places.map(\.entry)), \(places.map(\.subject)), \(sealed)) AS d(entry_id, subject_id, sealed)
+            """
+        ] + insertValues(values)
+    }
+
+    private struct PersonValue: Hashable {
+        let person: PersonID
+        let digest: [UInt8]
+    }
+
+    /// In one order, so that two transactions that keep the same ones wait for each other in one direction.
+    private func insertValues(_ values: Set<PersonValue>) -> [SQL] {
+        guard !values.isEmpty else { return [] }
+        let ordered = values.sorted { one, other in
+            one.person == other.person
+                ? one.digest.lexicographicallyPrecedes(other.digest) : one.person < other.person
+        }
+        return [
+            """
+            INSERT INTO person_values (organization_id, digest, person_id)
+            SELECT \(organization), v.digest, v.person_id
+            FROM unnest(\(ordered.map(\.digest)), \(ordered.map(\.person))) AS v(digest, person_id)
+            ON CONFLICT DO NOTHING
             """
         ]
     }
 
-    /// The key of each subject, made where there is none yet.
+    /// The key of each subject, made where there is none yet, but for those who were erased.
     private func subjectKeys(of subjects: [PersonID]) async throws -> [PersonID: SubjectKey] {
         let proposals = try subjects.map { subject in
             try store.keyring.seal(
@@ -89,6 +119,9 @@ extension OrganizationTransaction {
             INSERT INTO audit_subject_keys (organization_id, subject_id, sealed, created_at)
             SELECT \(organization), k.subject_id, k.sealed, \(startedAt)
             FROM unnest(\(subjects), \(proposals)) AS k(subject_id, sealed)
+            WHERE NOT EXISTS (
+                SELECT FROM erasures e WHERE (e.organization_id, e.person_id) = (\(organization), k.subject_id)
+                    AND e.status = 'executed')
             ON CONFLICT DO NOTHING
             """,
             "SELECT subject_id, sealed FROM audit_subject_keys WHERE subject_id = ANY(\(subjects))",

@@ -38,6 +38,11 @@ package struct AuditEntryView: Sendable {
     /// Clear text behind the leaf's digests; empty where there is none, none was asked for, or it was erased.
     package var disclosures: [Disclosure] = []
 
+    /// Whether something stood behind the leaf's digests and does no more, where it was asked for: its person was erased.
+    package var isErased: Bool {
+        disclosures.isEmpty && ["before", "after"].contains { members[$0]?["_sd"]?.array?.isEmpty == false }
+    }
+
     /// The disclosed members of one side of the change (`before`, `after`): those whose digest stands there.
     package func disclosed(_ side: String) -> JSON.Object {
         let digests = Set((members[side]?["_sd"]?.array ?? []).compactMap(\.string))

@@ -15,6 +15,8 @@ package struct DeliveryView: Sendable {
     /// Credentials among them are keyed digests.
     package let headers: JSON.Object
     package let bytes: Int64
+    /// Where the body is no longer kept: what it was, since when, and whether for its age or for somebody's erasure.
+    package let removed: RemovedBody?
     package let request: RequestID
     /// As recorded.
     package let clientAddress: String?
@@ -26,6 +28,19 @@ package struct DeliveryView: Sendable {
     package let events: [Event]
     /// Only where it was asked for.
     package let body: [UInt8]?
+
+    /// What is left of a body.
+    package struct RemovedBody: Sendable {
+        package let sha256: [UInt8]
+        package let at: Timestamp
+        package let by: Cause
+
+        /// Raw values stand in the table and in answers.
+        package enum Cause: String, Sendable, CaseIterable {
+            case expiry
+            case erasure
+        }
+    }
 
     /// Why something of a delivery could not be mapped. Holds no value of the payload.
     package struct Reason: Sendable, Hashable {
@@ -73,8 +88,9 @@ extension OrganizationTransaction {
 
     private static var deliveryColumns: SQL {
         """
-        SELECT id, source_id, status, reasons, signed_at, received_at, key_id, headers, length(body)::bigint AS bytes,
-            request_id, client_address, user_agent, repeated, repeated_at
+        SELECT id, source_id, status, reasons, signed_at, received_at, key_id, headers,
+            coalesce(body_bytes, length(body)) AS bytes, body_digest, body_removed_at, body_removed_by, request_id,
+            client_address, user_agent, repeated, repeated_at
         """
     }
 
@@ -119,6 +135,7 @@ extension DeliveryView {
             key: try row.decode("key_id"),
             headers: try row.jsonObject("headers"),
             bytes: try row.decode("bytes"),
+            removed: try RemovedBody(row),
             request: try row.decode("request_id"),
             clientAddress: try row.decode("client_address"),
             userAgent: try row.decode("user_agent"),
@@ -127,6 +144,13 @@ extension DeliveryView {
             events: events[id] ?? [],
             body: try row.decode("body")
         )
+    }
+}
+
+extension DeliveryView.RemovedBody {
+    fileprivate init?(_ row: PostgresRow) throws {
+        guard let at = try row.decode("body_removed_at", as: Timestamp?.self) else { return nil }
+        self.init(sha256: try row.decode("body_digest"), at: at, by: try row.word("body_removed_by"))
     }
 }
 

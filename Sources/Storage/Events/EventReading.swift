@@ -110,9 +110,12 @@ package struct EventRetry: SingleChange {
             """,
             """
             UPDATE events SET status = 'pending', attempts = 0, due_at = \(now), reason = NULL, settled_at = NULL
-            WHERE id = \(id) AND status = 'dead'
+            WHERE id = \(id) AND status = 'dead' AND person IS NOT NULL
             """,
         ])
+        guard event.status != .dead || results[1].affected == 1 else {
+            throw ChangeRefusal.conflict("What it said is no longer kept.")
+        }
         guard results[1].affected == 1 else {
             throw ChangeRefusal.conflict("Only a dead event can be tried again.")
         }

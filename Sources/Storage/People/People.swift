@@ -12,6 +12,8 @@ package struct PersonView: Sendable {
     package let version: Int64
     package let createdAt: Timestamp
     package let updatedAt: Timestamp
+    /// Since when nothing is known of them.
+    package let erasedAt: Timestamp?
 }
 
 /// Whose data a caller may see.
@@ -40,7 +42,8 @@ extension OrganizationTransaction {
 
     private static func people(within reach: PeopleReach) -> SQL {
         let columns: SQL = """
-            SELECT p.id, p.source_id, p.status, p.attributes, p.version, p.created_at, p.updated_at FROM people p WHERE
+            SELECT p.id, p.source_id, p.status, p.attributes, p.version, p.created_at, p.updated_at, p.erased_at
+            FROM people p WHERE
             """
         switch reach {
         case .organization: return columns + " true"
@@ -67,7 +70,8 @@ extension PersonView {
             attributes: try row.jsonObject("attributes"),
             version: try row.decode("version"),
             createdAt: try row.decode("created_at"),
-            updatedAt: try row.decode("updated_at")
+            updatedAt: try row.decode("updated_at"),
+            erasedAt: try row.decode("erased_at")
         )
     }
 }
