@@ -97,7 +97,7 @@ private func write(_ text: String, to path: String) throws {
     @Test func `every setting has a name in the environment and a meaning`() {
         #expect(Setting.allCases.allSatisfy { !$0.meaning.isEmpty && $0.environmentName.hasPrefix("ROLLCALL_") })
         let secrets: Set<Setting> = [
-            .databaseURL, .databaseDirectURL, .keyring, .checkpointKey, .proxyCredentials, .tlsKey,
+            .databaseURL, .databaseDirectURL, .auditReadURL, .keyring, .checkpointKey, .proxyCredentials, .tlsKey,
         ]
         #expect(Set(Setting.allCases.filter(\.isSecret)) == secrets)
         #expect(secrets.allSatisfy { $0.standard == nil })
