@@ -291,7 +291,7 @@ import Transparency
         try await TestAPI.with { api in
             let workspaces = try await api.get("/v1/workspaces", as: api.admin)
             let workspace = try #require(workspaces.items.first?["id"]?.string)
-            let expiry = try await api.fixture.databaseNow() + .seconds(30 * 86_400)
+            let expiry = try await api.fixture.databaseNow() + .seconds(3600)
             let own: JSON = [
                 "name": "Mine", "scopes": ["tokens:write", "people:read"], "expires_at": .string(expiry.description),
             ]

@@ -37,7 +37,7 @@ extension Operation {
             target: .grant
         ) { call in
             let end = CredentialEnd(of: try call.id(), .keys, custodian: try call.custodian, by: call.attribution)
-            _ = try await call.perform(end)
+            try await call.end(end)
             return .removed
         },
     ]
