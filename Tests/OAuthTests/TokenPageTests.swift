@@ -171,7 +171,7 @@ import Transparency
                 custodian: oauth.admin.user,
                 by: oauth.fixture.attribution(of: oauth.admin)
             )
-            await #expect(throws: ChangeRefusal.notFound) {
+            await #expect(throws: AccessRefusal.claimingBlocked) {
                 try await oauth.fixture.store.perform(registration, in: oauth.organization.id)
             }
             let other = try await oauth.fixture.member(
