@@ -17,6 +17,8 @@ enum ExitStatus: Int32, Error, Sendable {
 struct CommandFailure: Error, Sendable {
     let status: ExitStatus
     let message: String
+    /// What a server wants to be sent again, once somebody looked at what the change would cut off.
+    var confirmation: String?
 
     init(_ status: ExitStatus, _ message: String) {
         self.status = status

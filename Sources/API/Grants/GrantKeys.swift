@@ -37,7 +37,7 @@ extension Operation {
             target: .grant
         ) { call in
             let end = CredentialEnd(of: try call.id(), .keys, custodian: try call.custodian, by: call.attribution)
-            try await call.end(end)
+            _ = try await call.perform(end)
             return .removed
         },
     ]

@@ -152,7 +152,7 @@ extension Operation {
                 custodian: try call.custodian,
                 by: call.attribution
             )
-            try await call.end(end)
+            _ = try await call.perform(end)
             return .removed
         },
         .create(
@@ -198,19 +198,6 @@ extension APICall {
             guard !caller.scopes.contains(.grantsRead) else { return nil }
             try requireOwnHand()
             return caller.user
-        }
-    }
-
-    /// Ends a credential of the grant that the path names. Who sees the grant and may not is told so; to everybody else it is
-    /// not there.
-    func end(_ credential: CredentialEnd) async throws {
-        do {
-            _ = try await perform(credential)
-        } catch AccessRefusal.notFound {
-            let grant = try id(as: GrantID.self)
-            let sees = caller.scopes.contains(.grantsRead) && !caller.scopes.contains(.grantsWrite)
-            guard sees, try await read({ try await $0.grant(grant) }) != nil else { throw EdgeError.notFound }
-            throw EdgeError.forbidden(needs: .grantsWrite)
         }
     }
 

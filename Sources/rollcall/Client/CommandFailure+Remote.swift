@@ -18,6 +18,7 @@ extension CommandFailure {
         if let value = problem?["confirmation"]?.string { message += "\n  to confirm, add: --confirm \(value)" }
         if let request = problem?["request_id"]?.string { message += " (request \(request))" }
         self.init(ExitStatus(response.status), TerminalText.lines(message))
+        confirmation = problem?["confirmation"]?.string
     }
 
     /// What kept an answer from coming.

@@ -254,14 +254,27 @@ struct DemoStory {
     }
 
     private func change(_ grant: String, _ patch: JSON) async throws {
-        _ = try await admin.patch("/v1/grants/\(grant)", patch)
+        try await confirmed("/v1/grants/\(grant)", patch)
+    }
+
+    /// A change that may cut off what was used just now: whether the server knows of that yet is a matter of a second. What
+    /// it asks about is meant here.
+    private func confirmed(_ path: String, _ patch: JSON) async throws {
+        do throws(CommandFailure) {
+            _ = try await admin.patch(path, patch)
+        } catch {
+            guard let confirmation = error.confirmation else { throw error }
+            var patch = patch.object ?? [:]
+            patch["confirmation"] = .string(confirmation)
+            _ = try await admin.patch(path, .object(patch))
+        }
     }
 
     /// The rule's grants take over what their integration says.
     private func narrow(_ grant: String, to ranges: JSON) async throws {
         let integration = try await one("/v1/integrations", filter: "slug eq \"\(Self.integration)\"")
         let path = "/v1/integrations/\(integration["id"]?.string ?? "")"
-        _ = try await admin.patch(path, ["ip_allow_list": ranges])
+        try await confirmed(path, ["ip_allow_list": ranges])
         let deadline = ContinuousClock.now + Self.patience
         while ContinuousClock.now < deadline {
             if try await admin.get("/v1/grants/\(grant)").body["ip_allow_list"] == ranges { return }
