@@ -48,6 +48,10 @@ extension EndToEnd {
             for word in ["acme", "admin@acme.example", "member", "audit:read"] {
                 #expect(whoami.stdout.contains(word), "\(word)\n\(whoami.stdout)")
             }
+            // When a grant was used last is written behind the request.
+            try await eventually {
+                try await verb(["grant", "list", "-o", "csv"], development).stdout.contains("127.0.0.1")
+            }
             // Columns that may stand empty in every row of this cast.
             let optional: Set = ["REASON", "INTEGRATION", "PERSON", "CUSTODIAN"]
             for noun in ["source", "delivery", "event", "person", "integration", "user", "grant"] {
