@@ -136,6 +136,7 @@ import Transparency
 
     @Test(arguments: [
         "format=xml", "from=-1", "from=soon", "to=1e3", "limit=0", "heading=maybe", "filter=%28", "offset=3",
+        "filter=about%20eq%20%22ada%40acme.example%22",
     ])
     func `what means nothing is refused`(parameter: String) async throws {
         try await TestAPI.with { api in

@@ -108,6 +108,10 @@ struct AuditExport: Sendable {
             } catch {
                 throw .invalid([.init(parameter: "filter", "\(error)")])
             }
+            // Answered by look-ups that only a search makes; here it would select nothing and say so of nobody.
+            guard filter?.attributes.contains(AboutPeople.name) != true else {
+                throw .invalid([.init(parameter: "filter", "`about` is for /v1/audit/search.")])
+            }
         } else {
             filter = nil
         }
