@@ -22,7 +22,7 @@ struct TestOAuth: Sendable {
     let user: UserID
     let grant: GrantID
     let secret: OpaqueSecret
-    private let client: any TestClientProtocol
+    private var client: any TestClientProtocol
 
     static let issuer = "https://rollcall.example"
 
@@ -63,18 +63,9 @@ struct TestOAuth: Sendable {
     func other(outsiders: OutsideClients, _ body: @Sendable (TestOAuth) async throws -> Void) async throws {
         let app = try Self.application(fixture, outbound: OutboundClient(policy: .operatorChosen), outsiders: outsiders)
         try await app.test(.router) { client in
-            try await body(
-                TestOAuth(
-                    fixture: fixture,
-                    organization: organization,
-                    admin: admin,
-                    integration: integration,
-                    user: user,
-                    grant: grant,
-                    secret: secret,
-                    client: client
-                )
-            )
+            var there = self
+            there.client = client
+            try await body(there)
         }
     }
 
